@@ -1,0 +1,203 @@
+defmodule Lockstep do
+  @moduledoc """
+  Deterministic testing of real, unmodified BEAM code.
+
+  Processes, messages, timers, time and randomness of the code under test are under the control of a scheduler that
+  draws every choice from a seed: the same seed gives the same run. `Lockstep.Case` and `Lockstep.Runner` run
+  functions that way, once a seed; `Lockstep.Cluster` gives them nodes to stop and to partition.
+
+  Call `start/0` in `test/test_helper.exs`:
+
+      Lockstep.start()
+      ExUnit.start()
+
+  ## The functions of this module
+
+  Code under test calls `spawn/1`, `send/2`, `Process.monitor/1`, `Process.sleep/1` and so on as always. The functions
+  here do the same, for functions that do not use what the compiler instruments (scripts, `iex`) and for those who
+  like to see in the test what is simulated:
+
+      Lockstep.Runner.run(fn ->
+        parent = Lockstep.self()
+        Lockstep.spawn(fn -> Lockstep.send(parent, :done) end)
+        :done = Lockstep.recv()
+      end)
+
+  They raise `Lockstep.OutsideRunError` outside a run.
+
+  ## Instrumented modules
+
+  Modules that a run calls are instrumented by themselves, as copies. The function that is given to the runner
+  stands in a module that is already running; that module says
+
+      use Lockstep
+
+  to be instrumented when it is compiled (`use Lockstep.Case` includes it). Outside a run it behaves as ever.
+  """
+
+  import Kernel,
+    except: [self: 0, send: 2, spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
+
+  alias Lockstep.{Native, OutsideRunError, Runtime}
+  alias Lockstep.Runtime.{Clock, Context, Mailbox, Monitor, Timer}
+
+  @typedoc "Who can be sent a message."
+  @type destination :: pid() | atom() | {atom(), node()} | reference()
+
+  @doc false
+  defmacro __using__(_options) do
+    quote do
+      @compile {:core_transform, Lockstep.Instrument.InPlace}
+    end
+  end
+
+  @doc """
+  Makes Lockstep ready; to be called in `test/test_helper.exs`, before tests are loaded.
+
+  Modules that are compiled from now on, as test files are, can be run under control.
+  """
+  @spec start() :: :ok
+  def start do
+    case Code.ensure_loaded(Native) do
+      {:module, _} ->
+        :ok
+
+      {:error, reason} ->
+        raise "the native library of Lockstep cannot be loaded (#{inspect(reason)}); run `mix compile --force`"
+    end
+
+    {:ok, _} = Application.ensure_all_started(:lockstep)
+    Lockstep.Instrument.install_tracer()
+  end
+
+  @doc """
+  The pid of the calling process.
+  """
+  @spec self() :: pid()
+  def self, do: inside("self/0", fn _ctx -> Runtime.Process.self() end)
+
+  @doc """
+  Starts a process on the caller's node.
+
+      Lockstep.spawn(fn -> Lockstep.send(:server, :hello) end)
+  """
+  @spec spawn((() -> term())) :: pid()
+  def spawn(fun), do: inside("spawn/1", fn _ctx -> Runtime.Process.spawn(fun) end)
+
+  @doc """
+  Starts a process on the caller's node that calls `apply(module, function, args)`.
+  """
+  @spec spawn(module(), atom(), [term()]) :: pid()
+  def spawn(module, function, args) do
+    inside("spawn/3", fn _ctx -> Runtime.Process.spawn(module, function, args) end)
+  end
+
+  @doc """
+  As `spawn/1`, and links the process to the caller.
+  """
+  @spec spawn_link((() -> term())) :: pid()
+  def spawn_link(fun), do: inside("spawn_link/1", fn _ctx -> Runtime.Process.spawn_link(fun) end)
+
+  @doc """
+  As `spawn/3`, and links the process to the caller.
+  """
+  @spec spawn_link(module(), atom(), [term()]) :: pid()
+  def spawn_link(module, function, args) do
+    inside("spawn_link/3", fn _ctx -> Runtime.Process.spawn_link(module, function, args) end)
+  end
+
+  @doc """
+  As `spawn/1`, and monitors the process.
+
+      {pid, ref} = Lockstep.spawn_monitor(fn -> exit(:boom) end)
+      {:DOWN, ^ref, :process, ^pid, :boom} = Lockstep.recv()
+  """
+  @spec spawn_monitor((() -> term())) :: {pid(), reference()}
+  def spawn_monitor(fun), do: inside("spawn_monitor/1", fn _ctx -> Runtime.Process.spawn_monitor(fun) end)
+
+  @doc """
+  As `spawn/3`, and monitors the process.
+  """
+  @spec spawn_monitor(module(), atom(), [term()]) :: {pid(), reference()}
+  def spawn_monitor(module, function, args) do
+    inside("spawn_monitor/3", fn _ctx -> Runtime.Process.spawn_monitor(module, function, args) end)
+  end
+
+  @doc """
+  Sends a message and returns it.
+  """
+  @spec send(destination(), message) :: message when message: term()
+  def send(destination, message), do: inside("send/2", fn _ctx -> Runtime.Message.send(destination, message) end)
+
+  @doc """
+  Sends a message after so many virtual milliseconds; returns the timer.
+
+      timer = Lockstep.send_after(Lockstep.self(), :tick, 100)
+      :tick = Lockstep.recv()
+  """
+  @spec send_after(pid() | atom(), term(), non_neg_integer()) :: reference()
+  def send_after(destination, message, milliseconds) do
+    inside("send_after/3", fn _ctx -> Timer.send_after(milliseconds, destination, message) end)
+  end
+
+  @doc """
+  Cancels a timer; returns the milliseconds that were left, or `false` if it has fired or there is none.
+  """
+  @spec cancel_timer(reference()) :: non_neg_integer() | false
+  def cancel_timer(timer), do: inside("cancel_timer/1", fn _ctx -> Timer.cancel_timer(timer) end)
+
+  @doc """
+  Waits for the next message, whatever it is, and returns it.
+
+  With a timeout in virtual milliseconds, returns `:timeout` if none has come by then. Use `receive` to choose among
+  messages.
+  """
+  @spec recv(timeout()) :: term() | :timeout
+  def recv(timeout \\ :infinity), do: inside("recv/1", fn _ctx -> Mailbox.await(&{:ok, &1}, timeout) end)
+
+  @doc """
+  Watches a process, or a name: when it ends, the caller gets `{:DOWN, ref, :process, pid, reason}`.
+  """
+  @spec monitor(pid() | atom() | {atom(), node()}) :: reference()
+  def monitor(process), do: inside("monitor/1", fn _ctx -> Monitor.monitor(:process, process) end)
+
+  @doc """
+  Stops watching. Options are those of `Process.demonitor/2`: `:flush` and `:info`.
+  """
+  @spec demonitor(reference(), [:flush | :info]) :: boolean()
+  def demonitor(ref, options \\ []), do: inside("demonitor/2", fn _ctx -> Monitor.demonitor(ref, options) end)
+
+  @doc """
+  Links the caller to a process.
+  """
+  @spec link(pid()) :: true
+  def link(pid), do: inside("link/1", fn _ctx -> Runtime.Process.link(pid) end)
+
+  @doc """
+  Removes the link to a process.
+  """
+  @spec unlink(pid()) :: true
+  def unlink(pid), do: inside("unlink/1", fn _ctx -> Runtime.Process.unlink(pid) end)
+
+  @doc """
+  The virtual time since the start of the run, in milliseconds.
+  """
+  @spec now() :: non_neg_integer()
+  def now, do: inside("now/0", fn ctx -> div(Clock.micros(ctx), 1000) end)
+
+  @doc """
+  Waits for so many virtual milliseconds.
+  """
+  @spec sleep(timeout()) :: :ok
+  def sleep(milliseconds) do
+    inside("sleep/1", fn _ctx -> Mailbox.await(fn _message -> :skip end, milliseconds) end)
+    :ok
+  end
+
+  defp inside(call, fun) do
+    case Context.get() do
+      nil -> raise OutsideRunError, call: "Lockstep.#{call}"
+      ctx -> fun.(ctx)
+    end
+  end
+end

@@ -1,0 +1,9 @@
+defmodule Lockstep.Application do
+  @moduledoc false
+  use Application
+
+  @impl true
+  def start(_type, _args) do
+    Supervisor.start_link([Lockstep.Instrument.Server], strategy: :one_for_one, name: Lockstep.Supervisor)
+  end
+end

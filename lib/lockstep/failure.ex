@@ -1,0 +1,36 @@
+defmodule Lockstep.Failure do
+  @moduledoc """
+  A run that failed: raised by `Lockstep.Runner.run/2`, returned by `Lockstep.Runner.explore/2`.
+
+  Its message is the whole report, with the one line that replays the run. Fields:
+
+    * `:seed` - the seed that failed
+    * `:run` - which run of the sweep that was, from 1
+    * `:strategy` - the strategy
+    * `:error` - what failed: `{:crash, kind, reason, stacktrace}` when the function itself raised, exited or threw,
+      otherwise an exception such as `Lockstep.DeadlockError`
+    * `:result` - the recorded run: its events, processes, choices and trace
+    * `:summary` - the sweep up to and including this run
+    * `:location` - where the run was asked for: a map with `:file`, `:line`, `:module` and `:test`, or `nil`
+    * `:nondeterminism` - a `Lockstep.NondeterminismError` when the run that was recorded differed, else `nil`
+    * `:replay` - the line that replays the run
+  """
+
+  @enforce_keys [:seed, :run, :strategy, :error, :result, :summary, :replay]
+  defexception [:seed, :run, :strategy, :error, :result, :summary, :location, :nondeterminism, :replay]
+
+  @type t :: %__MODULE__{
+          seed: non_neg_integer(),
+          run: pos_integer(),
+          strategy: atom() | {:replay, [non_neg_integer()]},
+          error: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()} | Exception.t(),
+          result: Lockstep.Simulation.Result.t(),
+          summary: Lockstep.Summary.t(),
+          location: map() | nil,
+          nondeterminism: Lockstep.NondeterminismError.t() | nil,
+          replay: String.t()
+        }
+
+  @impl true
+  def message(%__MODULE__{} = failure), do: Lockstep.Report.format(failure)
+end

@@ -1,0 +1,104 @@
+defmodule Lockstep.Instrument.Calls do
+  @moduledoc false
+  # What becomes of a call: the table that both the transform and the dynamic calls of the runtime consult.
+  #
+  #   * `{:runtime, module, function}`: the call goes to a function of the runtime, same arguments
+  #   * `:native`: the call stays as it is (pure code, or output that nothing reads back)
+  #   * `:guest`: the call goes to the instrumented copy of the module
+  #   * `:refuse`: the call has an effect that is not simulated; it must not run silently
+  #
+  # The lists are in `calls/*.ex`, as data. They are folded into one literal map here, so a lookup costs two map reads.
+
+  alias __MODULE__.{BIFs, ElixirLib, OTP, Redirects}
+
+  @type class :: {:runtime, module(), atom()} | :native | :guest | :refuse
+
+  @max_arity 6
+
+  # Calls that only ask a module about itself. The copy would answer the same, and refusing them protects nobody.
+  @reflection [
+    module_info: 0,
+    module_info: 1,
+    __info__: 1,
+    __struct__: 0,
+    __struct__: 1,
+    behaviour_info: 1,
+    __impl__: 1
+  ]
+
+  expand = fn functions ->
+    for function <- functions,
+        {name, arities} = if(is_tuple(function), do: function, else: {function, 0..@max_arity}),
+        arity <- arities,
+        do: {name, arity}
+  end
+
+  mixed =
+    for {module, default, exceptions} <- [
+          {:erlang, :refuse, native: BIFs.native()} | OTP.mixed() ++ ElixirLib.mixed()
+        ],
+        into: %{} do
+      {module,
+       {default, for({class, functions} <- exceptions, key <- expand.(functions), into: %{}, do: {key, class})}}
+    end
+
+  whole =
+    Map.merge(
+      Map.new(OTP.native() ++ ElixirLib.native(), &{&1, {:native, %{}}}),
+      Map.new(OTP.refused() ++ ElixirLib.refused(), &{&1, {:refuse, %{}}})
+    )
+
+  @table Enum.reduce(Redirects.entries(), Map.merge(whole, mixed), fn {{module, function, arity}, class}, table ->
+           {default, exceptions} = Map.get(table, module, {:guest, %{}})
+           Map.put(table, module, {default, Map.put(exceptions, {function, arity}, class)})
+         end)
+
+  @doc "What becomes of a call of `module.function` with `arity` arguments."
+  @spec classify(module(), atom(), arity()) :: class()
+  def classify(module, function, arity) do
+    case @table do
+      %{^module => {default, exceptions}} -> known(default, exceptions, {function, arity})
+      %{} -> unknown(module, {function, arity})
+    end
+  end
+
+  @doc "What becomes of the functions of `module` that have no entry of their own."
+  @spec default(module()) :: :native | :guest | :refuse
+  def default(module) do
+    case @table do
+      %{^module => {default, _}} -> default
+      %{} -> if own?(module), do: :native, else: :guest
+    end
+  end
+
+  @doc """
+  Whether calls to `module` can ever reach an instrumented copy of it.
+
+  A module that is native by default may have single functions that do (`DateTime.utc_now/0`).
+  """
+  @spec copied?(module()) :: boolean()
+  def copied?(module) do
+    case @table do
+      %{^module => {default, exceptions}} -> default == :guest or :guest in Map.values(exceptions)
+      %{} -> not own?(module)
+    end
+  end
+
+  defp known(:refuse, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
+  defp known(:guest, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
+  defp known(default, exceptions, key), do: Map.get(exceptions, key, default)
+
+  defp unknown(_module, key) when key in @reflection, do: :native
+  defp unknown(module, _key), do: if(own?(module), do: :native, else: :guest)
+
+  # Lockstep's own modules are what guest code calls to talk to the simulation. Its tests are not part of it: what
+  # they define (`Lockstep.ClusterTest.Counter`) is code under test like any other.
+  defp own?(Lockstep), do: true
+
+  defp own?(module) do
+    case Atom.to_string(module) do
+      "Elixir.Lockstep." <> name -> :binary.match(name, "Test") == :nomatch
+      _ -> false
+    end
+  end
+end

@@ -1,0 +1,186 @@
+defmodule Lockstep.Instrument.Calls.ElixirLib do
+  @moduledoc false
+  # How the modules of Elixir's applications are treated. A module on no list is :guest: `GenServer`, `Task`,
+  # `Agent`, `Registry`, `Supervisor`, `Process`, `Node`, `Stream` and the rest run as instrumented copies.
+
+  @native [
+    Access,
+    Atom,
+    Base,
+    Behaviour,
+    Bitwise,
+    Calendar,
+    Calendar.ISO,
+    Calendar.UTCOnlyTimeZoneDatabase,
+    Code.Formatter,
+    Code.Fragment,
+    Code.Identifier,
+    Code.Normalizer,
+    Code.Typespec,
+    Collectable,
+    Config.Provider,
+    Date.Range,
+    Dict,
+    Duration,
+    EEx,
+    Enum,
+    Enumerable,
+    Exception,
+    File.Stat,
+    Float,
+    Function,
+    HashDict,
+    HashSet,
+    IO.ANSI,
+    IO.ANSI.Docs,
+    IO.ANSI.Sequence,
+    Inspect,
+    Inspect.Algebra,
+    Inspect.Opts,
+    Integer,
+    JSON,
+    JSON.Encoder,
+    Kernel.SpecialForms,
+    Kernel.Typespec,
+    Kernel.Utils,
+    Keyword,
+    List,
+    List.Chars,
+    Macro,
+    Macro.Env,
+    Map,
+    MapSet,
+    Module,
+    OptionParser,
+    Protocol,
+    Range,
+    Record,
+    Regex,
+    Set,
+    Stream.Reducers,
+    String,
+    String.Break,
+    String.Chars,
+    String.Tokenizer,
+    String.Unicode,
+    Tuple,
+    URI,
+    Version,
+    Version.Parser,
+    Version.Requirement,
+    :elixir_aliases,
+    :elixir_config,
+    :elixir_erl,
+    :elixir_map,
+    :elixir_quote,
+    :elixir_utils,
+    # Assertions raise, compare and print; what starts or captures processes is listed under mixed/0.
+    ExUnit.AssertionError,
+    ExUnit.Assertions,
+    ExUnit.Case,
+    ExUnit.Diff,
+    ExUnit.Formatter
+  ]
+
+  @refused [
+    Config,
+    Config.Reader,
+    File,
+    File.Stream,
+    IO.Stream,
+    Kernel.ParallelCompiler,
+    Kernel.ParallelRequire,
+    Path.Wildcard,
+    Port,
+    Record.Extractor,
+    StringIO,
+    System.SignalHandler,
+    :elixir,
+    :elixir_code_server,
+    :elixir_compiler,
+    ExUnit.CaptureServer,
+    ExUnit.OnExitHandler,
+    ExUnit.Runner,
+    ExUnit.Server
+  ]
+
+  # Same form as in `Lockstep.Instrument.Calls.OTP`.
+  @mixed [
+    {Application, :guest,
+     [
+       {:native,
+        ~w(app_dir compile_env compile_env! fetch_env fetch_env! format_error get_all_env get_application get_env
+           loaded_applications spec started_applications)a},
+       {:refuse,
+        ~w(delete_env ensure_all_started ensure_loaded ensure_started load put_all_env put_env start stop unload)a}
+     ]},
+    {Code, :refuse,
+     [
+       {:native,
+        ~w(available_compiler_options compiler_options ensure_compiled ensure_compiled! ensure_loaded ensure_loaded!
+           ensure_loaded? ensure_all_loaded ensure_all_loaded! fetch_docs format_string! get_compiler_option
+           get_docs loaded? quoted_to_algebra string_to_quoted string_to_quoted! string_to_quoted_with_comments)a}
+     ]},
+    # The pure parts stay native; only what reads the clock is worth a copy.
+    {Date, :native, [{:guest, ~w(utc_today)a}]},
+    {DateTime, :native, [{:guest, ~w(now now! utc_now)a}]},
+    {NaiveDateTime, :native, [{:guest, ~w(local_now utc_now)a}]},
+    {Time, :native, [{:guest, ~w(utc_now)a}]},
+    {ExUnit, :refuse, [{:native, ~w(plural_rule)a}]},
+    {ExUnit.Callbacks, :native,
+     [
+       {:refuse, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
+     ]},
+    {ExUnit.CaptureIO, :native, []},
+    {ExUnit.CaptureLog, :native, []},
+    # Output does not feed back into the program, so it is neither virtual nor refused.
+    {IO, :refuse,
+     [
+       {:native,
+        ~w(binwrite chardata_to_string inspect iodata_empty? iodata_length iodata_to_binary puts warn write)a}
+     ]},
+    {Kernel, :native, []},
+    {Logger, :refuse,
+     [
+       {:native, ~w(__do_log__ bare_log compare_levels default_formatter disable enable enabled? get_module_level
+           get_process_level level levels metadata put_process_level delete_process_level reset_metadata)a}
+     ]},
+    {Mix, :refuse, [{:native, ~w(env target)a}]},
+    {Path, :native, [{:refuse, ~w(relative_to_cwd wildcard)a}]},
+    {System, :guest,
+     [
+       {:native,
+        ~w(build_info compiled_endianness convert_time_unit endianness fetch_env fetch_env! get_env otp_release
+           version)a},
+       {:refuse, ~w(argv at_exit cmd cwd cwd! delete_env find_executable halt no_halt pid put_env restart shell stop
+           tmp_dir tmp_dir! trap_signal trust_exit_status untrap_signal user_home user_home!)a}
+     ]}
+  ]
+
+  @families ~w(Elixir.Collectable. Elixir.Enumerable. Elixir.Inspect. Elixir.List.Chars. Elixir.String.Chars.)
+
+  @doc "Modules that run as they are, with the exceptions and protocol implementations of the Elixir in use."
+  @spec native() :: [module()]
+  def native, do: Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) -- @refused
+
+  @doc "Modules no function of which may be called."
+  @spec refused() :: [module()]
+  def refused, do: @refused
+
+  @doc "Modules whose functions differ."
+  @spec mixed() :: [{module(), atom(), [{atom(), list()}]}]
+  def mixed, do: @mixed
+
+  defp application_modules do
+    Enum.flat_map([:elixir, :ex_unit, :logger], fn app ->
+      _ = :application.load(app)
+      {:ok, modules} = :application.get_key(app, :modules)
+      modules
+    end)
+  end
+
+  defp family?(module) do
+    name = Atom.to_string(module)
+    String.ends_with?(name, "Error") or String.starts_with?(name, @families)
+  end
+end

@@ -1,0 +1,277 @@
+defmodule Lockstep.Instrument.Calls.OTP do
+  @moduledoc false
+  # How the modules of kernel, stdlib and a few more Erlang applications are treated. A module on no list is :guest.
+
+  # Pure, or confined to the calling process. Functions that take closures run guest closures unharmed.
+  @native [
+    # stdlib
+    :argparse,
+    :array,
+    :base64,
+    :binary,
+    :dict,
+    :erl_abstract_code,
+    :erl_anno,
+    :erl_bits,
+    :erl_error,
+    :erl_erts_errors,
+    :erl_expand_records,
+    :erl_features,
+    :erl_internal,
+    :erl_kernel_errors,
+    :erl_lint,
+    :erl_parse,
+    :erl_posix_msg,
+    :erl_pp,
+    :erl_scan,
+    :erl_stdlib_errors,
+    :eval_bits,
+    :filename,
+    :gb_sets,
+    :gb_trees,
+    :io_lib,
+    :io_lib_format,
+    :io_lib_fread,
+    :io_lib_pretty,
+    :json,
+    :lists,
+    :logger_filters,
+    :logger_formatter,
+    :maps,
+    :math,
+    :ms_transform,
+    :orddict,
+    :ordsets,
+    :otp_internal,
+    :proplists,
+    :queue,
+    :rand,
+    :random,
+    :re,
+    :sets,
+    :sofs,
+    :string,
+    :unicode,
+    :unicode_util,
+    :uri_string,
+    :zlib,
+    # compiler, syntax_tools
+    :cerl,
+    :cerl_trees,
+    :erl_syntax,
+    :erl_syntax_lib
+  ]
+
+  # Files, sockets, ports, code loading, the real distribution, VM-wide state.
+  @refused [
+    :atomics,
+    :auth,
+    :beam_lib,
+    :c,
+    :code_server,
+    :compile,
+    :counters,
+    :cover,
+    :cprof,
+    :dbg,
+    :dets,
+    :dets_server,
+    :dets_sup,
+    :dets_utils,
+    :dets_v9,
+    :disk_log,
+    :disk_log_1,
+    :disk_log_server,
+    :disk_log_sup,
+    :dist_ac,
+    :dist_util,
+    :edlin,
+    :edlin_expand,
+    :epp,
+    :eprof,
+    :erl_boot_server,
+    :erl_compile,
+    :erl_compile_server,
+    :erl_ddll,
+    :erl_distribution,
+    :erl_epmd,
+    :erl_eval,
+    :erl_init,
+    :erl_prim_loader,
+    :erl_reply,
+    :erl_signal_handler,
+    :erl_tar,
+    :erl_tracer,
+    :erpc,
+    :error_handler,
+    :error_logger_file_h,
+    :error_logger_tty_h,
+    :erts_code_purger,
+    :erts_dirty_process_signal_handler,
+    :erts_internal,
+    :erts_literal_area_collector,
+    :escript,
+    :file,
+    :file_io_server,
+    :file_server,
+    :file_sorter,
+    :filelib,
+    :fprof,
+    :gen_sctp,
+    :gen_tcp,
+    :gen_tcp_socket,
+    :gen_udp,
+    :gen_udp_socket,
+    :global,
+    :global_group,
+    :global_search,
+    :group,
+    :group_history,
+    :heart,
+    :inet6_sctp,
+    :inet6_tcp,
+    :inet6_tcp_dist,
+    :inet6_udp,
+    :inet_config,
+    :inet_db,
+    :inet_dns,
+    :inet_gethost_native,
+    :inet_hosts,
+    :inet_res,
+    :inet_sctp,
+    :inet_tcp,
+    :inet_tcp_dist,
+    :inet_udp,
+    :init,
+    :application_controller,
+    :application_master,
+    :application_starter,
+    :instrument,
+    :kernel,
+    :kernel_config,
+    :kernel_refc,
+    :lcnt,
+    :local_tcp,
+    :local_udp,
+    :logger_backend,
+    :logger_config,
+    :logger_disk_log_h,
+    :logger_h_common,
+    :logger_handler_watcher,
+    :logger_olp,
+    :logger_proxy,
+    :logger_server,
+    :logger_simple_h,
+    :logger_std_h,
+    :logger_sup,
+    :msacc,
+    :net,
+    :net_adm,
+    :net_kernel,
+    :observer,
+    :observer_backend,
+    :peer,
+    :persistent_term,
+    :pg,
+    :pg2,
+    :pool,
+    :prim_buffer,
+    :prim_eval,
+    :prim_file,
+    :prim_inet,
+    :prim_net,
+    :prim_socket,
+    :prim_tty,
+    :prim_zip,
+    :ram_file,
+    :raw_file_io,
+    :raw_file_io_compressed,
+    :raw_file_io_deflate,
+    :raw_file_io_delayed,
+    :raw_file_io_inflate,
+    :raw_file_io_list,
+    :rpc,
+    :scheduler,
+    :seq_trace,
+    :shell,
+    :shell_default,
+    :slave,
+    :socket,
+    :socket_registry,
+    :ssl,
+    :standard_error,
+    :trace,
+    :ttb,
+    :user,
+    :user_drv,
+    :user_sup,
+    :win32reg,
+    :wrap_log_reader,
+    :zip
+  ]
+
+  # `{module, default, exceptions}`; an exception is `{class, functions}`, a function counts with every arity up to 6
+  # unless given with its arities.
+  @mixed [
+    {:application, :refuse,
+     [
+       {:native, ~w(get_all_env get_all_key get_application get_env get_key loaded_applications which_applications)a}
+     ]},
+    {:calendar, :native,
+     [
+       {:refuse,
+        ~w(local_time_to_universal_time local_time_to_universal_time_dst now_to_local_time system_time_to_local_time
+           system_time_to_rfc3339 universal_time_to_local_time)a}
+     ]},
+    {:code, :refuse,
+     [
+       {:native,
+        ~w(ensure_loaded ensure_modules_loaded get_doc get_mode get_object_code get_path is_loaded is_sticky lib_dir
+           module_md5 module_status objfile_extension priv_dir root_dir which where_is_file)a}
+     ]},
+    # Ciphers, digests and codecs are functions of their arguments; what draws randomness is refused.
+    {:crypto, :refuse,
+     [
+       {:native, ~w(bytes_to_integer cipher_info compute_key crypto_final crypto_get_data crypto_init crypto_one_time
+           crypto_one_time_aead crypto_update ec_curve ec_curves exor hash hash_equals hash_final hash_final_xof
+           hash_info hash_init hash_update hash_xof info info_fips info_lib mac macN mac_final mac_finalN mac_init
+           mac_update mod_pow pbkdf2_hmac public_decrypt supports verify)a}
+     ]},
+    {:error_logger, :refuse,
+     [{:native, ~w(error_msg error_report format info_msg info_report warning_map warning_msg warning_report)a}]},
+    {:erts_debug, :refuse, [{:native, ~w(flat_size same size size_shared)a}]},
+    {:ets, :refuse,
+     [{:native, ~w(fun2ms is_compiled_ms match_spec_compile match_spec_run repair_continuation test_ms)a}]},
+    {:inet, :refuse,
+     [
+       {:native,
+        ~w(format_error ipv4_mapped_ipv6_address is_ip_address is_ipv4_address is_ipv6_address ntoa parse_address
+           parse_ipv4_address parse_ipv4strict_address parse_ipv6_address parse_ipv6strict_address
+           parse_strict_address)a}
+     ]},
+    # Output does not feed back into the program, so it is neither virtual nor refused.
+    {:io, :refuse,
+     [
+       {:native, ~w(columns format format_prompt fwrite nl printable_range put_chars rows write)a}
+     ]},
+    {:logger, :refuse,
+     [
+       {:native, ~w(alert compare_levels critical debug emergency error format_otp_report format_report get_config
+           get_handler_config get_module_level get_primary_config get_process_metadata info log macro_log notice
+           set_process_metadata unset_process_metadata update_process_metadata warning)a}
+     ]},
+    {:os, :refuse, [{:native, ~w(env getenv type version)a}]}
+  ]
+
+  @doc "Modules that run as they are."
+  @spec native() :: [module()]
+  def native, do: @native
+
+  @doc "Modules no function of which may be called."
+  @spec refused() :: [module()]
+  def refused, do: @refused
+
+  @doc "Modules whose functions differ."
+  @spec mixed() :: [{module(), atom(), [{atom(), list()}]}]
+  def mixed, do: @mixed
+end

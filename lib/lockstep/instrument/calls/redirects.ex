@@ -1,0 +1,115 @@
+defmodule Lockstep.Instrument.Calls.Redirects do
+  @moduledoc false
+  # The redirected calls: one row a family, `{runtime module, original module, functions}`.
+  #
+  # A name with an arity list keeps its name in the runtime module; `{name, new_name}` renames it. To redirect one
+  # more call, add it to a row and write the runtime function of the same name and arity.
+
+  alias Lockstep.Instrument.Reflection
+  alias Lockstep.Runtime, as: R
+
+  @rows [
+    {R.Message, :erlang, [{{:!, :send}, [2]}, send: [2, 3]]},
+    {R.Process, :erlang,
+     [
+       self: [0],
+       spawn: [1, 2, 3, 4],
+       spawn_link: [1, 2, 3, 4],
+       spawn_monitor: [1, 2, 3, 4],
+       spawn_opt: [2, 3, 4, 5],
+       exit: [2],
+       link: [1],
+       unlink: [1],
+       process_flag: [2],
+       process_info: [1, 2],
+       is_process_alive: [1],
+       hibernate: [3],
+       group_leader: [0, 2],
+       get: [0],
+       get_keys: [0, 1],
+       erase: [0],
+       yield: [0],
+       garbage_collect: [0, 1]
+     ]},
+    {R.Monitor, :erlang, [monitor: [2, 3], demonitor: [1, 2], alias: [0, 1], unalias: [1]]},
+    {R.Names, :erlang, [register: [2], unregister: [1], whereis: [1], registered: [0]]},
+    {R.Timer, :erlang, [start_timer: [3, 4], send_after: [3, 4], cancel_timer: [1, 2], read_timer: [1, 2]]},
+    {R.Clock, :erlang,
+     [
+       monotonic_time: [0, 1],
+       system_time: [0, 1],
+       time_offset: [0, 1],
+       timestamp: [0],
+       now: [0],
+       universaltime: [0],
+       localtime: [0],
+       date: [0],
+       time: [0]
+     ]},
+    {R.Clock, :os, [system_time: [0, 1], timestamp: [0], perf_counter: [0, 1]]},
+    {R.Clock, :calendar, [{{:universal_time, :universaltime}, [0]}, {{:local_time, :localtime}, [0]}]},
+    {R.Unique, :erlang, [make_ref: [0], unique_integer: [0, 1]]},
+    {R.Random, :rand, [seed: [1], seed_s: [1]]},
+    {R.Random, :crypto, [strong_rand_bytes: [1]]},
+    {R.Nodes, :erlang, [node: [0, 1], nodes: [0, 1], is_alive: [0], monitor_node: [2, 3]]},
+    {R.Machine, :erlang, [system_info: [1]]},
+    {R.Log, :logger, [allow: [2]]},
+    {R.Log, Logger, [{{:__should_log__, :should_log}, [2]}]},
+    {R.Call, :erlang, [apply: [2, 3], make_fun: [3]]},
+    {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2]]},
+    {R.Ets, :ets,
+     [
+       new: [2],
+       insert: [2],
+       insert_new: [2],
+       lookup: [2],
+       lookup_element: [3, 4],
+       member: [2],
+       delete: [1, 2],
+       delete_all_objects: [1],
+       delete_object: [2],
+       update_counter: [3, 4],
+       update_element: [3],
+       take: [2],
+       select: [1, 2, 3],
+       select_count: [2],
+       select_delete: [2],
+       select_replace: [2],
+       match: [1, 2, 3],
+       match_object: [1, 2, 3],
+       match_delete: [2],
+       tab2list: [1],
+       info: [1, 2],
+       whereis: [1],
+       first: [1],
+       next: [2],
+       last: [1],
+       prev: [2],
+       foldl: [3],
+       foldr: [3],
+       give_away: [3],
+       setopts: [2],
+       safe_fixtable: [2],
+       rename: [2],
+       all: [0]
+     ]},
+    # `Kernel` exports these as functions too: `apply(Kernel, :self, [])` must not get past.
+    {R.Message, Kernel, [send: [2]]},
+    {R.Process, Kernel, [self: [0], spawn: [1, 3], spawn_link: [1, 3], spawn_monitor: [1, 3]]},
+    {R.Unique, Kernel, [make_ref: [0]]},
+    {R.Nodes, Kernel, [node: [0, 1]]},
+    {R.Call, Kernel, [apply: [2, 3]]},
+    {Reflection, Kernel, [function_exported?: [3]]}
+  ]
+
+  @doc "All redirects as `{{module, function, arity}, {:runtime, module, function}}`."
+  @spec entries() :: [{mfa(), {:runtime, module(), atom()}}]
+  def entries do
+    for {target, module, functions} <- @rows,
+        {name, arities} <- functions,
+        arity <- arities do
+      {from, to} = if is_tuple(name), do: name, else: {name, name}
+      {{module, from, arity}, {:runtime, target, to}}
+    end
+  end
+end

@@ -1,0 +1,358 @@
+defmodule Lockstep.Instrument.Transform do
+  @moduledoc false
+  # Core Erlang in, Core Erlang out: effects become calls of the runtime.
+  #
+  # Works on the output of the compiler's Core pass, optimised or not. Annotations are kept, so line numbers and
+  # file names in stack traces are those of the source. The traversal is total: a node or primop it does not know
+  # raises, for an effect that slips through here is an effect nobody controls.
+
+  alias Lockstep.Instrument
+  alias Lockstep.Instrument.Calls
+  alias Lockstep.Instrument.Transform.{Guards, Values}
+  alias Lockstep.Instrument.UnsupportedModuleError
+  alias Lockstep.Runtime.{Call, Escape, Message, Stack}
+
+  @type mode :: :guest | :in_place
+
+  # `fresh` counts the names made up in this module. A counter of the module, not of the VM: made-up function names
+  # can show in stack traces, which have to be the same in every run. `receive` holds the annotations of the receive
+  # around the current node.
+  defstruct [:mode, :module, :fresh, receive: []]
+
+  @plain [:cons, :tuple, :values, :seq, :apply, :fun, :try, :binary, :bitstr, :map_pair]
+  @leaves [:var, :opaque]
+
+  # Primops that neither see nor touch anything outside the process.
+  @pure_primops [
+    :match_fail,
+    :raise,
+    :raw_raise,
+    :bs_init_writable,
+    :dialyzer_unknown,
+    :nif_start,
+    :executable_line,
+    :debug_line
+  ]
+
+  @doc """
+  Instruments the Core of one module.
+
+  `:guest` renames the module and sends calls of other instrumented modules straight to their copies. `:in_place`
+  keeps the name; where its calls go is decided when they happen, inside a simulation or outside.
+  """
+  @spec module(:cerl.c_module(), mode()) :: :cerl.c_module()
+  def module(core, mode) do
+    name = :cerl.concrete(:cerl.module_name(core))
+    env = %__MODULE__{mode: mode, module: name, fresh: :counters.new(1, [])}
+    attributes = :cerl.module_attrs(core)
+    if mode == :guest, do: refuse_native_code(name, attributes)
+
+    :cerl.update_c_module(
+      core,
+      :cerl.c_atom(module_name(mode, name)),
+      :cerl.module_exports(core),
+      attributes(mode, attributes),
+      for({function, body} <- :cerl.module_defs(core), do: {function, expr(body, env)})
+    )
+  end
+
+  defp module_name(:guest, name), do: Instrument.guest_name(name)
+  defp module_name(:in_place, name), do: name
+
+  defp attributes(:guest, attributes), do: attributes
+
+  defp attributes(:in_place, attributes) do
+    [{:cerl.abstract(Instrument.in_place_attribute()), :cerl.abstract([true])} | attributes]
+  end
+
+  defp refuse_native_code(name, attributes) do
+    if Enum.any?(attributes, fn {key, _} -> :cerl.concrete(key) == :on_load end) do
+      raise UnsupportedModuleError, module: name
+    end
+  end
+
+  ## Expressions
+
+  @doc "Instruments one expression; `Guards` uses it for guards that it moves into a body."
+  @spec expr(:cerl.cerl(), %__MODULE__{}) :: :cerl.cerl()
+  def expr(tree, env) do
+    case :cerl.type(tree) do
+      :literal -> literal(tree, env)
+      :call -> call(tree, env)
+      :primop -> primop(tree, :cerl.concrete(:cerl.primop_name(tree)), env)
+      :case -> Guards.case_expr(tree, env)
+      :let -> Values.rebind(subtrees(tree, env))
+      :letrec -> letrec(tree, env)
+      :catch -> catch_expr(tree, env)
+      :map -> map(tree, env)
+      type when type in @plain -> subtrees(tree, env)
+      type when type in @leaves -> tree
+      type -> raise ArgumentError, "unknown Core Erlang node #{inspect(type)} in #{inspect(env.module)}"
+    end
+  end
+
+  defp subtrees(tree, env) do
+    :cerl.update_tree(tree, for(group <- :cerl.subtrees(tree), do: exprs(group, env)))
+  end
+
+  # `:cerl.subtrees/1` leaves out the map that is updated. That map must stay simple: the compiler evaluates what it
+  # finds there too late.
+  defp map(tree, env) do
+    argument = expr(:cerl.map_arg(tree), env)
+    pairs = exprs(:cerl.map_es(tree), env)
+
+    if :cerl.type(argument) in [:var, :literal] do
+      :cerl.update_c_map(tree, argument, pairs)
+    else
+      variable = fresh_var(env)
+      :cerl.c_let([variable], argument, :cerl.update_c_map(tree, variable, pairs))
+    end
+  end
+
+  defp exprs(trees, env), do: Enum.map(trees, &expr(&1, env))
+
+  @doc "A variable that occurs nowhere else in the module."
+  @spec fresh_var(%__MODULE__{}) :: :cerl.c_var()
+  def fresh_var(env), do: :cerl.c_var(fresh_name(env, "lockstep"))
+
+  @doc """
+  The name of a local function that occurs nowhere else in the module.
+
+  The `^` makes it look like the compiler's own, which is how stack traces recognise what to hide.
+  """
+  @spec fresh_function(%__MODULE__{}) :: :cerl.c_var()
+  def fresh_function(env), do: :cerl.c_fname(fresh_name(env, "else$^"), 0)
+
+  defp fresh_name(env, prefix) do
+    :counters.add(env.fresh, 1, 1)
+    :"#{prefix}#{:counters.get(env.fresh, 1)}"
+  end
+
+  ## Literals
+
+  # The optimiser folds `fun M:F/A` into literals, alone or inside larger ones.
+  defp literal(tree, env) do
+    value = :cerl.concrete(tree)
+
+    cond do
+      env.module == :gen and value == :nonode@nohost -> :cerl.ann_abstract(:cerl.get_ann(tree), :nonode@lockstep)
+      holds_fun?(value) -> rebuild_literal(value, env)
+      true -> tree
+    end
+  end
+
+  defp holds_fun?(value) when is_function(value), do: true
+  defp holds_fun?([head | tail]), do: holds_fun?(head) or holds_fun?(tail)
+  defp holds_fun?(value) when is_tuple(value), do: value |> Tuple.to_list() |> holds_fun?()
+  defp holds_fun?(value) when is_map(value), do: value |> :maps.to_list() |> holds_fun?()
+  defp holds_fun?(_), do: false
+
+  # The funs are bound first: what stands inside a constructor has to be simple at this stage of compilation.
+  defp rebuild_literal(value, env) do
+    {tree, bindings} = rebuild(value, [], env)
+    Enum.reduce(bindings, tree, fn {variable, capture}, body -> :cerl.c_let([variable], capture, body) end)
+  end
+
+  defp rebuild(value, bindings, env) when is_function(value) do
+    variable = fresh_var(env)
+    {variable, [{variable, rebuilt_capture(Function.info(value), env)} | bindings]}
+  end
+
+  defp rebuild([head | tail], bindings, env) do
+    {head, bindings} = rebuild(head, bindings, env)
+    {tail, bindings} = rebuild(tail, bindings, env)
+    {:cerl.c_cons(head, tail), bindings}
+  end
+
+  defp rebuild(value, bindings, env) when is_tuple(value) do
+    {items, bindings} = value |> Tuple.to_list() |> Enum.map_reduce(bindings, &rebuild(&1, &2, env))
+    {:cerl.c_tuple(items), bindings}
+  end
+
+  defp rebuild(value, bindings, env) when is_map(value) do
+    {pairs, bindings} = value |> :maps.to_list() |> Enum.map_reduce(bindings, &rebuild_pair(&1, &2, env))
+    {:cerl.c_map(pairs), bindings}
+  end
+
+  defp rebuild(value, bindings, _env), do: {:cerl.abstract(value), bindings}
+
+  defp rebuild_pair({key, value}, bindings, env) do
+    {key, bindings} = rebuild(key, bindings, env)
+    {value, bindings} = rebuild(value, bindings, env)
+    {:cerl.c_map_pair(key, value), bindings}
+  end
+
+  defp rebuilt_capture(info, env) do
+    arguments = Enum.map([info[:module], info[:name], info[:arity]], &:cerl.abstract/1)
+    call(:cerl.c_call(:cerl.c_atom(:erlang), :cerl.c_atom(:make_fun), arguments), env)
+  end
+
+  ## Calls
+
+  defp call(tree, env) do
+    module = :cerl.call_module(tree)
+    function = :cerl.call_name(tree)
+
+    if atom?(module) and atom?(function) do
+      static_call(tree, {:cerl.concrete(module), :cerl.concrete(function), :cerl.call_arity(tree)}, env)
+    else
+      dynamic_call(tree, env)
+    end
+  end
+
+  defp atom?(tree), do: :cerl.is_literal(tree) and is_atom(:cerl.concrete(tree))
+
+  # A capture of a known function needs no decision at run time.
+  defp static_call(tree, {:erlang, :make_fun, 3} = mfa, env) do
+    with true <- Enum.all?(:cerl.call_args(tree), &:cerl.is_literal/1),
+         [module, function, arity] = Enum.map(:cerl.call_args(tree), &:cerl.concrete/1),
+         true <- is_atom(module) and is_atom(function) and is_integer(arity) do
+      capture(tree, module, Calls.classify(module, function, arity), env)
+    else
+      _ -> classified_call(tree, mfa, env)
+    end
+  end
+
+  # A guest's calls to itself stay inside its copy, and a module instrumented in place stays inside itself.
+  defp static_call(tree, {module, _, _} = mfa, %{module: module} = env) do
+    case {Calls.classify(module, elem(mfa, 1), elem(mfa, 2)), env.mode} do
+      {class, :in_place} when class in [:guest, :native] -> subtrees(tree, env)
+      {:guest, :guest} -> retarget(tree, Instrument.guest_name(module), env)
+      _ -> classified_call(tree, mfa, env)
+    end
+  end
+
+  defp static_call(tree, mfa, env), do: classified_call(tree, mfa, env)
+
+  defp capture(tree, _module, :native, _env), do: tree
+
+  defp capture(tree, module, :guest, %{mode: :guest}) do
+    [_ | rest] = :cerl.call_args(tree)
+    update_call(tree, :erlang, :make_fun, [:cerl.c_atom(Instrument.guest_name(module)) | rest])
+  end
+
+  defp capture(tree, _module, _class, env), do: classified_call(tree, {:erlang, :make_fun, 3}, env)
+
+  defp classified_call(tree, {module, function, arity}, env) do
+    case Calls.classify(module, function, arity) do
+      {:runtime, to, name} -> update_call(tree, to, name, exprs(:cerl.call_args(tree), env))
+      :native -> subtrees(tree, env)
+      :guest when env.mode == :guest -> retarget(tree, Instrument.guest_name(module), env)
+      :guest -> dynamic_call(tree, env)
+      :refuse -> refuse(tree, env)
+    end
+  end
+
+  defp retarget(tree, module, env) do
+    :cerl.update_c_call(tree, :cerl.c_atom(module), :cerl.call_name(tree), exprs(:cerl.call_args(tree), env))
+  end
+
+  defp dynamic_call(tree, env), do: update_call(tree, Call, :apply, module_function_arguments(tree, env))
+
+  defp refuse(tree, env) do
+    location = :cerl.abstract(location(:cerl.get_ann(tree)))
+    update_call(tree, Escape, :refuse, module_function_arguments(tree, env) ++ [location])
+  end
+
+  defp module_function_arguments(tree, env) do
+    [
+      expr(:cerl.call_module(tree), env),
+      expr(:cerl.call_name(tree), env),
+      :cerl.make_list(exprs(:cerl.call_args(tree), env))
+    ]
+  end
+
+  defp location(annotations) do
+    file = List.keyfind(annotations, :file, 0)
+    line = line(annotations)
+    if file && line, do: {elem(file, 1), line}
+  end
+
+  defp line(annotations) do
+    Enum.find_value(annotations, fn
+      line when is_integer(line) and line > 0 -> line
+      {line, column} when is_integer(line) and is_integer(column) -> line
+      {:location, {line, _}} -> line
+      {:location, line} when is_integer(line) -> line
+      _ -> nil
+    end)
+  end
+
+  defp update_call(tree, module, function, arguments) do
+    :cerl.update_c_call(tree, :cerl.c_atom(module), :cerl.c_atom(function), arguments)
+  end
+
+  ## Receive and exceptions
+
+  # Two values, as the primop has: whether there is a message, and the message.
+  defp primop(_tree, :recv_peek_message, env) do
+    message = fresh_var(env)
+
+    found =
+      :cerl.c_clause([:cerl.c_tuple([:cerl.c_atom(true), message])], :cerl.c_values([:cerl.c_atom(true), message]))
+
+    none = :cerl.c_clause([fresh_var(env)], :cerl.c_values([:cerl.c_atom(false), :cerl.c_atom(false)]))
+    :cerl.c_case(message_call(:peek, [], env), [found, none])
+  end
+
+  defp primop(_tree, :recv_next, env), do: message_call(:next, [], env)
+  defp primop(_tree, :remove_message, env), do: message_call(:remove, [], env)
+  defp primop(tree, :recv_wait_timeout, env), do: message_call(:wait, exprs(:cerl.primop_args(tree), env), env)
+
+  defp primop(tree, :build_stacktrace, env) do
+    raw = fresh_var(env)
+    :cerl.c_let([raw], subtrees(tree, env), :cerl.c_call(:cerl.c_atom(Stack), :cerl.c_atom(:clean), [raw]))
+  end
+
+  defp primop(tree, name, env) when name in @pure_primops, do: subtrees(tree, env)
+
+  defp primop(_tree, name, env) do
+    raise ArgumentError, "unknown Core Erlang primop #{inspect(name)} in #{inspect(env.module)}"
+  end
+
+  # The primops have no line, but a process that waits is asked where.
+  defp message_call(function, arguments, env) do
+    :cerl.ann_c_call(env.receive, :cerl.c_atom(Message), :cerl.c_atom(function), arguments)
+  end
+
+  # The annotation `letrec_goto` promises the compiler that the function is only ever jumped to. With calls in place
+  # of the receive primops that promise is broken, and the compiled code would corrupt the stack.
+  defp letrec(tree, env) do
+    annotations = :cerl.get_ann(tree)
+    env = if :letrec_goto in annotations, do: %{env | receive: first_location(tree)}, else: env
+    definitions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, expr(body, env)}
+    :cerl.ann_c_letrec(annotations -- [:letrec_goto, :no_inline], definitions, expr(:cerl.letrec_body(tree), env))
+  end
+
+  # In front come the clauses of the receive, and before them the line of the receive itself.
+  defp first_location(tree) do
+    annotations = :cerl.get_ann(tree)
+
+    if line(annotations) do
+      annotations
+    else
+      tree |> :cerl.subtrees() |> List.flatten() |> Enum.find_value([], &non_empty(first_location(&1)))
+    end
+  end
+
+  defp non_empty([]), do: nil
+  defp non_empty(annotations), do: annotations
+
+  # `catch` builds its stack trace where no primop shows, so it is written out as the `try` it stands for.
+  defp catch_expr(tree, env) do
+    [value, class, reason, raw, stack] = Enum.map(1..5, fn _ -> fresh_var(env) end)
+    exit_tuple = fn term -> :cerl.c_tuple([:cerl.c_atom(:EXIT), term]) end
+    trace = primop(:cerl.c_primop(:cerl.c_atom(:build_stacktrace), [raw]), :build_stacktrace, env)
+    error = :cerl.c_let([stack], trace, exit_tuple.(:cerl.c_tuple([reason, stack])))
+
+    handler =
+      :cerl.c_case(class, [
+        :cerl.c_clause([:cerl.c_atom(:throw)], reason),
+        :cerl.c_clause([:cerl.c_atom(:exit)], exit_tuple.(reason)),
+        :cerl.c_clause([fresh_var(env)], error)
+      ])
+
+    body = expr(:cerl.catch_body(tree), env)
+    :cerl.ann_c_try(:cerl.get_ann(tree), body, [value], value, [class, reason, raw], handler)
+  end
+end

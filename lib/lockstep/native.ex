@@ -1,0 +1,151 @@
+defmodule Lockstep.Native do
+  @moduledoc false
+  # The Rust core, function by function. No logic here.
+  #
+  # Times are virtual microseconds, references and processes their numbers. Every function answers `{:error, reason}`
+  # when it cannot be carried out: `:busy` (another process is in a call on the same session), `:ended`,
+  # `:not_your_turn`, `:unknown_process`, `:foreign` (a pid that is not one of the run), `:bad_argument`.
+
+  @on_load :load
+  # Otherwise the compiler loads this module while it compiles others, and a missing library becomes a warning in the
+  # middle of the compilation.
+  @compile {:autoload, false}
+
+  @type session :: reference()
+  @type id :: non_neg_integer()
+  @type natural :: non_neg_integer()
+  @type class :: :normal | :shutdown | :kill | :crash
+  @type target :: pid() | atom() | {atom(), node()} | natural()
+  @typedoc "What an operation came to; its shape depends on the operation."
+  @type grant :: term()
+  @typedoc "Whose turn it is: the caller's, another process's, or nobody's because the run is over."
+  @type next :: {:go, grant()} | {:pass, pid(), grant()} | {:over, pid()} | {:error, atom()}
+
+  @doc false
+  def load do
+    # An old version of the library would refuse to be replaced.
+    :code.purge(__MODULE__)
+    path = :filename.join(:code.priv_dir(:lockstep), ~c"native/lockstep")
+    :erlang.load_nif(path, 0)
+  end
+
+  # Sessions
+
+  @spec new(map(), pid()) :: session()
+  def new(_settings, _warden), do: err()
+  @spec born(session(), id(), pid(), pid()) :: :ok | {:error, atom()}
+  def born(_session, _id, _shown, _real), do: err()
+  @spec begin(session()) :: next()
+  def begin(_session), do: err()
+  @spec reaped(session(), pid()) :: next()
+  def reaped(_session, _real), do: err()
+  @spec close(session()) :: :ok | {:error, atom()}
+  def close(_session), do: err()
+
+  # Scheduling points
+
+  @spec send(session(), id(), target()) :: next()
+  def send(_session, _me, _target), do: err()
+  @spec receive(session(), id(), :forever | :poll | :rest | natural()) :: next()
+  def receive(_session, _me, _mode), do: err()
+  @spec spawn(session(), id(), node(), boolean(), natural() | nil) :: next()
+  def spawn(_session, _me, _node, _link?, _monitor), do: err()
+  @spec link(session(), id(), pid()) :: next()
+  def link(_session, _me, _pid), do: err()
+  @spec unlink(session(), id(), pid()) :: next()
+  def unlink(_session, _me, _pid), do: err()
+  @spec monitor(session(), id(), target(), natural(), atom()) :: next()
+  def monitor(_session, _me, _target, _number, _alias_mode), do: err()
+  @spec demonitor(session(), id(), natural()) :: next()
+  def demonitor(_session, _me, _number), do: err()
+  @spec alias(session(), id(), natural(), :explicit | :reply) :: next()
+  def alias(_session, _me, _number, _mode), do: err()
+  @spec unalias(session(), id(), natural()) :: next()
+  def unalias(_session, _me, _number), do: err()
+  @spec signal(session(), id(), pid(), class()) :: next()
+  def signal(_session, _me, _pid, _class), do: err()
+  @spec exit(session(), id(), class()) :: next()
+  def exit(_session, _me, _class), do: err()
+  @spec trap_exit(session(), id(), boolean()) :: next()
+  def trap_exit(_session, _me, _on?), do: err()
+  @spec register(session(), id(), atom(), pid()) :: next()
+  def register(_session, _me, _name, _pid), do: err()
+  @spec unregister(session(), id(), atom()) :: next()
+  def unregister(_session, _me, _name), do: err()
+  @spec whereis(session(), id(), atom()) :: next()
+  def whereis(_session, _me, _name), do: err()
+  @spec start_timer(session(), id(), natural(), target(), natural()) :: next()
+  def start_timer(_session, _me, _micros, _target, _number), do: err()
+  @spec cancel_timer(session(), id(), natural()) :: next()
+  def cancel_timer(_session, _me, _number), do: err()
+  @spec read_timer(session(), id(), natural()) :: next()
+  def read_timer(_session, _me, _number), do: err()
+  @spec access(session(), id(), natural(), boolean()) :: next()
+  def access(_session, _me, _object, _write?), do: err()
+  @spec yield(session(), id()) :: next()
+  def yield(_session, _me), do: err()
+  @spec partition(session(), id(), [[node()]], :drop | :defer) :: next()
+  def partition(_session, _me, _groups, _mode), do: err()
+  @spec heal(session(), id()) :: next()
+  def heal(_session, _me), do: err()
+  @spec set_tick_time(session(), id(), natural()) :: next()
+  def set_tick_time(_session, _me, _micros), do: err()
+  @spec stop_node(session(), id(), node()) :: next()
+  def stop_node(_session, _me, _node), do: err()
+  @spec start_node(session(), id(), node()) :: next()
+  def start_node(_session, _me, _node), do: err()
+  @spec monitor_node(session(), id(), node(), boolean(), boolean()) :: next()
+  def monitor_node(_session, _me, _node, _lost?, _on?), do: err()
+
+  # What a process does besides, while it has its turn
+
+  @spec finish(session(), id()) :: [{pid(), natural(), natural() | nil}] | {:error, atom()}
+  def finish(_session, _me), do: err()
+  @spec fetch(session(), id()) :: [term()] | {:error, atom()}
+  def fetch(_session, _me), do: err()
+  @spec note(session(), String.t(), natural()) :: :ok | {:error, atom()}
+  def note(_session, _text, _digest), do: err()
+  @spec random(session()) :: natural()
+  def random(_session), do: err()
+
+  # Questions
+
+  @spec now(session()) :: natural()
+  def now(_session), do: err()
+  @spec id(session(), pid()) :: id() | nil
+  def id(_session, _pid), do: err()
+  @spec real_pid(session(), pid()) :: pid() | nil
+  def real_pid(_session, _pid), do: err()
+  @spec node_of(session(), pid()) :: node() | nil
+  def node_of(_session, _pid), do: err()
+  @spec alive(session(), pid()) :: boolean()
+  def alive(_session, _pid), do: err()
+  @spec nodes(session()) :: [{node(), boolean()}]
+  def nodes(_session), do: err()
+  @spec visible(session(), node()) :: [node()]
+  def visible(_session, _node), do: err()
+  @spec names(session(), node()) :: [atom()]
+  def names(_session, _node), do: err()
+  @spec info(session(), pid()) :: {[pid()], boolean(), atom(), natural()} | {:error, atom()}
+  def info(_session, _pid), do: err()
+  @spec progress(session()) :: natural()
+  def progress(_session), do: err()
+  @spec real_pids(session()) :: [pid()]
+  def real_pids(_session), do: err()
+  @spec waiting(session()) :: [{id(), pid() | nil}]
+  def waiting(_session), do: err()
+  @spec outcome(session()) :: atom() | {atom(), natural()}
+  def outcome(_session), do: err()
+  @spec stats(session()) :: {natural(), natural(), natural()}
+  def stats(_session), do: err()
+  @spec choices(session()) :: [natural()]
+  def choices(_session), do: err()
+  @spec processes(session()) :: [{id(), node(), atom()}]
+  def processes(_session), do: err()
+  @spec events(session()) :: [tuple()]
+  def events(_session), do: err()
+  @spec trace(session()) :: binary()
+  def trace(_session), do: err()
+
+  defp err, do: :erlang.nif_error(:nif_not_loaded)
+end

@@ -1,0 +1,262 @@
+defmodule Lockstep.Options do
+  @moduledoc """
+  The options of a run: names, types, defaults and documentation as one table, and their validation.
+
+  `Lockstep.Runner.run/2`, `Lockstep.Runner.explore/2` and the `lockstep:` tag of a test take the same options.
+  They are checked once, before any process starts; an unknown option is an error.
+  """
+
+  alias Lockstep.OptionError
+  alias Lockstep.Options.Type
+
+  @schema [
+    seed: [
+      type: :seed,
+      default: nil,
+      doc: "the one seed to run; short for `seeds: [seed]`"
+    ],
+    seeds: [
+      type: :seeds,
+      default: 100,
+      doc: "the seeds to run: a count (`100` runs the seeds 1 to 100), a range that goes up, or a list"
+    ],
+    strategy: [
+      type: :strategy,
+      default: :random,
+      doc:
+        "who makes the choices: `:random`, drawn from the seed; `:fifo`, first come, first served; " <>
+          "`{:replay, choices}`, a stored choice log"
+    ],
+    max_steps: [
+      type: :pos_integer,
+      default: 100_000,
+      doc: "a run with more steps than this fails with `Lockstep.StepLimitError`"
+    ],
+    max_virtual_time: [
+      type: :pos_integer,
+      default: 3_600_000,
+      doc: "a run that gets beyond this virtual time, in ms, fails with `Lockstep.TimeLimitError`"
+    ],
+    max_stall: [
+      type: :non_neg_integer,
+      default: 100,
+      doc: "the longest time, in virtual ms, that a process ready to run may be held back; `0` holds nobody back"
+    ],
+    watchdog: [
+      type: :pos_integer,
+      default: 1_500,
+      doc:
+        "the wall time, in ms, that a process may go without reaching a scheduling point before the run fails " <>
+          "with `Lockstep.WatchdogError`"
+    ],
+    delivery: [
+      type: {:one_of, [:instant, :async]},
+      default: :instant,
+      doc: "messages within a node arrive at once (`:instant`), or some time after the send (`:async`)"
+    ],
+    fail_on: [
+      type: {:some_of, [:crash, :blocked]},
+      default: [],
+      doc:
+        "what fails a run besides the function itself: `:crash`, any process that ends abnormally; " <>
+          "`:blocked`, any process left waiting for ever"
+    ],
+    await: [
+      type: {:one_of, [:main, :quiescence]},
+      default: :main,
+      doc: "when a run is over: the function has returned (`:main`), or nothing can run any more (`:quiescence`)"
+    ],
+    nodes: [
+      type: :nodes,
+      default: [],
+      doc: "simulated nodes to start before the function"
+    ],
+    trace: [
+      type: :path,
+      default: nil,
+      doc:
+        "where to write the trace: a file for a single seed, a directory for several, " <>
+          "which gets a file `seed-N.trace` for each run"
+    ],
+    check_determinism: [
+      type: :boolean,
+      default: false,
+      doc: "run every seed twice and fail with `Lockstep.NondeterminismError` if the two runs differ"
+    ],
+    concurrency: [
+      type: :concurrency,
+      default: 1,
+      doc: "how many runs at a time; only `1` so far"
+    ]
+  ]
+
+  @names Keyword.keys(@schema)
+
+  @typedoc "The validated options. `:seeds` are those to run; `:overridden` names what the environment has set."
+  @type t :: %{required(atom()) => term()}
+
+  @doc """
+  The table of all options.
+
+  ## Examples
+
+      iex> Lockstep.Options.schema()[:max_steps][:default]
+      100_000
+
+  """
+  @spec schema() :: keyword(keyword())
+  def schema, do: @schema
+
+  @doc "The options as a Markdown list, for documentation."
+  @spec docs() :: String.t()
+  def docs do
+    Enum.map_join(@schema, "\n", fn {name, entry} -> "  * `#{inspect(name)}` - #{entry[:doc]}#{default(entry)}" end)
+  end
+
+  defp default(entry) do
+    case entry[:default] do
+      nil -> ""
+      count when is_integer(count) -> " (default: `#{Type.digits(count)}`)"
+      value -> " (default: `#{inspect(value)}`)"
+    end
+  end
+
+  @doc """
+  Checks `opts` and fills in the defaults.
+
+  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` and `LOCKSTEP_STRATEGY` in `env` win over `opts`, so that one line
+  in a shell replays a test whatever its tag says.
+
+  `source` says where `opts` were written, for the error.
+
+  ## Examples
+
+      iex> {:ok, options} = Lockstep.Options.validate([seeds: 5], %{})
+      iex> options.seeds
+      1..5
+
+      iex> {:error, error} = Lockstep.Options.validate([sed: 5], %{})
+      iex> Exception.message(error)
+      "unknown option :sed: did you mean :seed?"
+
+  """
+  @spec validate(term(), %{optional(String.t()) => String.t()}, String.t() | nil) ::
+          {:ok, t()} | {:error, OptionError.t()}
+  def validate(opts, env \\ System.get_env(), source \\ nil) do
+    with :ok <- check_keyword(opts, source),
+         :ok <- check_names(opts, source),
+         {:ok, given} <- cast_all(opts, source),
+         :ok <- check_one_source_of_seeds(opts, source),
+         {:ok, overrides} <- from_environment(env) do
+      defaults()
+      |> Map.merge(given)
+      |> settle_seeds()
+      |> Map.merge(overrides)
+      |> Map.put(:overridden, Map.keys(overrides))
+      |> check_trace(source)
+    end
+  end
+
+  @doc "As `validate/3`, but raises the `Lockstep.OptionError`."
+  @spec validate!(term(), %{optional(String.t()) => String.t()}, String.t() | nil) :: t()
+  def validate!(opts, env \\ System.get_env(), source \\ nil) do
+    case validate(opts, env, source) do
+      {:ok, options} -> options
+      {:error, error} -> raise error
+    end
+  end
+
+  defp check_keyword(opts, source) do
+    if Keyword.keyword?(opts) do
+      :ok
+    else
+      {:error,
+       %OptionError{value: opts, expected: "expected a keyword list, such as [seeds: 1..500]", source: source}}
+    end
+  end
+
+  defp check_names(opts, source) do
+    case Enum.find(Keyword.keys(opts), &(&1 not in @names)) do
+      nil -> :ok
+      name -> {:error, %OptionError{option: :unknown, value: name, expected: suggestion(name), source: source}}
+    end
+  end
+
+  defp suggestion(name) do
+    text = Atom.to_string(name)
+    nearest = Enum.max_by(@names, &String.jaro_distance(text, Atom.to_string(&1)))
+
+    if String.jaro_distance(text, Atom.to_string(nearest)) > 0.75 do
+      "did you mean #{inspect(nearest)}?"
+    else
+      "the options are #{Enum.map_join(@names, ", ", &inspect/1)}"
+    end
+  end
+
+  defp cast_all(opts, source) do
+    Enum.reduce_while(opts, {:ok, %{}}, fn {name, value}, {:ok, cast} ->
+      case Type.cast(@schema[name][:type], value) do
+        {:ok, value} -> {:cont, {:ok, Map.put(cast, name, value)}}
+        {:error, expected} -> {:halt, error(name, value, expected, source)}
+      end
+    end)
+  end
+
+  defp check_one_source_of_seeds(opts, source) do
+    if opts[:seed] && Keyword.has_key?(opts, :seeds) do
+      error(:seed, opts[:seed], "give either seed: or seeds:, not both", source)
+    else
+      :ok
+    end
+  end
+
+  defp defaults do
+    Map.new(@schema, fn {name, entry} ->
+      {:ok, value} = Type.cast(entry[:type], entry[:default])
+      {name, value}
+    end)
+  end
+
+  defp settle_seeds(%{seed: nil} = options), do: options
+  defp settle_seeds(%{seed: seed} = options), do: %{options | seeds: [seed]}
+
+  # LOCKSTEP_SEED is what a failure prints to be pasted, so it wins over LOCKSTEP_SEEDS, which may be set for good.
+  defp from_environment(env) do
+    with {:ok, seeds} <- from_variable(env, "LOCKSTEP_SEEDS", :seeds, &Type.parse_seeds/1),
+         {:ok, seed} <- from_variable(env, "LOCKSTEP_SEED", :seed, &Type.parse_seed/1),
+         {:ok, strategy} <- from_variable(env, "LOCKSTEP_STRATEGY", :strategy, &Type.parse_strategy/1) do
+      {:ok, seeds |> Map.merge(as_seeds(seed)) |> Map.merge(strategy)}
+    end
+  end
+
+  defp as_seeds(%{seed: seed}), do: %{seed: seed, seeds: [seed]}
+  defp as_seeds(none), do: none
+
+  defp from_variable(env, variable, option, parse) do
+    case Map.get(env, variable, "") do
+      "" ->
+        {:ok, %{}}
+
+      text ->
+        case parse.(text) do
+          {:ok, value} -> {:ok, %{option => value}}
+          {:error, expected} -> error(option, text, expected, variable)
+        end
+    end
+  end
+
+  defp check_trace(%{trace: path} = options, source) when is_binary(path) do
+    if Enum.count(options.seeds) > 1 and File.regular?(path) do
+      expected = "that is a file, and #{Enum.count(options.seeds)} seeds need a directory; name one, or run one seed"
+      error(:trace, path, expected, source)
+    else
+      {:ok, options}
+    end
+  end
+
+  defp check_trace(options, _source), do: {:ok, options}
+
+  defp error(option, value, expected, source) do
+    {:error, %OptionError{option: option, value: value, expected: expected, source: source}}
+  end
+end

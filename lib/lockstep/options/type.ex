@@ -1,0 +1,139 @@
+defmodule Lockstep.Options.Type do
+  @moduledoc false
+  # The types of the option table. `cast/2` takes Elixir values, `parse_*/1` the text of an environment variable;
+  # both answer `{:ok, value}` or `{:error, text}`, where the text says what would have been right.
+
+  @strategies [:random, :fifo]
+  @max_seed 0xFFFF_FFFF_FFFF_FFFF
+
+  @type result :: {:ok, term()} | {:error, String.t()}
+
+  @doc "Checks `value` and brings it into the form that the runner uses."
+  @spec cast(atom() | {atom(), [atom()]}, term()) :: result()
+  def cast(:seed, nil), do: {:ok, nil}
+  def cast(:seed, seed) when is_integer(seed) and seed in 0..@max_seed, do: {:ok, seed}
+  def cast(:seed, _), do: {:error, "a seed is an integer from 0 to 2^64 - 1, such as seed: 4711"}
+
+  def cast(:seeds, count) when is_integer(count) and count > 0, do: {:ok, 1..count}
+  def cast(:seeds, %Range{} = range), do: cast_range(range)
+  def cast(:seeds, []), do: {:error, "the list is empty; give at least one seed"}
+  def cast(:seeds, seeds) when is_list(seeds), do: cast_seed_list(seeds)
+  def cast(:seeds, _), do: {:error, "expected a positive count, a range or a list of seeds, such as seeds: 1..500"}
+
+  def cast(:strategy, name) when name in @strategies, do: {:ok, name}
+  def cast(:strategy, {:replay, choices} = replay) when is_list(choices), do: cast_replay(replay, choices)
+
+  def cast(:strategy, _),
+    do: {:error, "expected #{Enum.map_join(@strategies, ", ", &inspect/1)} or {:replay, choices}"}
+
+  def cast(:pos_integer, number) when is_integer(number) and number > 0, do: {:ok, number}
+  def cast(:pos_integer, _), do: {:error, "expected a positive integer"}
+  def cast(:non_neg_integer, number) when is_integer(number) and number >= 0, do: {:ok, number}
+  def cast(:non_neg_integer, _), do: {:error, "expected an integer that is 0 or more"}
+  def cast(:boolean, value) when is_boolean(value), do: {:ok, value}
+  def cast(:boolean, _), do: {:error, "expected true or false"}
+  def cast(:path, nil), do: {:ok, nil}
+  def cast(:path, path) when is_binary(path) and path != "", do: {:ok, path}
+  def cast(:path, _), do: {:error, "expected the path of a file or of a directory, as a string"}
+  def cast(:nodes, nodes), do: cast_nodes(nodes)
+  def cast(:concurrency, 1), do: {:ok, 1}
+
+  def cast(:concurrency, number) when is_integer(number) and number > 1,
+    do: {:error, "runs go one at a time so far; leave the option out, or give concurrency: 1"}
+
+  def cast(:concurrency, _), do: {:error, "expected a positive integer"}
+
+  def cast({:one_of, allowed}, value) do
+    if value in allowed, do: {:ok, value}, else: {:error, "expected one of #{list(allowed)}"}
+  end
+
+  def cast({:some_of, allowed}, value) do
+    values = List.wrap(value)
+
+    if is_list(value) or is_atom(value) do
+      if Enum.all?(values, &(&1 in allowed)), do: {:ok, Enum.uniq(values)}, else: some_of_error(allowed)
+    else
+      some_of_error(allowed)
+    end
+  end
+
+  defp some_of_error(allowed), do: {:error, "expected a list of some of #{list(allowed)}"}
+
+  # `1..0` counts downwards, and nobody who writes it as seeds means that.
+  defp cast_range(%Range{step: step} = range) when step < 0 do
+    {:error, "a range of seeds goes up; this one holds no seed going up, write #{range.last}..#{range.first}"}
+  end
+
+  defp cast_range(range) do
+    cond do
+      Enum.empty?(range) -> {:error, "the range is empty; give at least one seed, such as seeds: 1..500"}
+      range.first < 0 or range.last > @max_seed -> cast(:seed, -1)
+      true -> {:ok, range}
+    end
+  end
+
+  defp cast_seed_list(seeds) do
+    if Enum.all?(seeds, &(is_integer(&1) and &1 in 0..@max_seed)), do: {:ok, seeds}, else: cast(:seed, :bad)
+  end
+
+  defp cast_replay(replay, choices) do
+    if Enum.all?(choices, &(is_integer(&1) and &1 >= 0)) do
+      {:ok, replay}
+    else
+      {:error, "a choice log is a list of integers that are 0 or more, as in the choices of a result"}
+    end
+  end
+
+  defp cast_nodes(nodes) when is_list(nodes) do
+    cond do
+      not Enum.all?(nodes, &(is_atom(&1) and &1 not in [nil, true, false])) -> nodes_error()
+      :nonode@nohost in nodes -> {:error, "the control node :nonode@nohost is always there; leave it out"}
+      Enum.uniq(nodes) != nodes -> {:error, "each node can be named only once"}
+      true -> {:ok, nodes}
+    end
+  end
+
+  defp cast_nodes(_nodes), do: nodes_error()
+
+  defp nodes_error, do: {:error, "expected a list of node names, such as nodes: [:a, :b, :c]"}
+
+  @doc "Reads one seed."
+  @spec parse_seed(String.t()) :: result()
+  def parse_seed(text) do
+    case Integer.parse(text) do
+      {seed, ""} -> cast(:seed, seed)
+      _ -> {:error, "a seed is an integer from 0 to 2^64 - 1, such as LOCKSTEP_SEED=4711"}
+    end
+  end
+
+  @doc "Reads a count of seeds (`200`) or a range (`1..500`)."
+  @spec parse_seeds(String.t()) :: result()
+  def parse_seeds(text) do
+    case text |> String.split("..") |> Enum.map(&Integer.parse/1) do
+      [{count, ""}] -> cast(:seeds, count)
+      [{first, ""}, {last, ""}] -> cast(:seeds, Range.new(first, last, if(first <= last, do: 1, else: -1)))
+      _ -> {:error, "expected a count or a range, such as LOCKSTEP_SEEDS=200 or LOCKSTEP_SEEDS=1..500"}
+    end
+  end
+
+  @doc "Reads the name of a strategy."
+  @spec parse_strategy(String.t()) :: result()
+  def parse_strategy(text) do
+    case Enum.find(@strategies, &(Atom.to_string(&1) == text)) do
+      nil -> {:error, "expected one of #{Enum.map_join(@strategies, ", ", &Atom.to_string/1)}"}
+      strategy -> {:ok, strategy}
+    end
+  end
+
+  @doc "An integer as it is written in source code."
+  @spec digits(non_neg_integer()) :: String.t()
+  def digits(number) do
+    number
+    |> Integer.to_string()
+    |> String.reverse()
+    |> String.replace(~r/\d{3}(?=\d)/, "\\0_")
+    |> String.reverse()
+  end
+
+  defp list(values), do: Enum.map_join(values, ", ", &inspect/1)
+end

@@ -1,0 +1,47 @@
+defmodule Lockstep.Report.Names do
+  @moduledoc false
+  # Short names of processes: `main`, `b:Replica`; the id is added where a name alone would be ambiguous.
+
+  @control :nonode@nohost
+
+  @type names :: %{optional(non_neg_integer()) => String.t()}
+
+  @doc """
+  The name of every process.
+
+  ## Examples
+
+      iex> Lockstep.Report.Names.build([
+      ...>   %{id: 0, node: :nonode@nohost, label: "main"},
+      ...>   %{id: 1, node: :b, label: "Replica"},
+      ...>   %{id: 2, node: :b, label: "Task"},
+      ...>   %{id: 3, node: :b, label: "Task"}
+      ...> ])
+      %{0 => "main", 1 => "b:Replica", 2 => "b:Task#2", 3 => "b:Task#3"}
+
+  """
+  @spec build([map()]) :: names()
+  def build(processes) do
+    uses = Enum.frequencies_by(processes, &of/1)
+
+    Map.new(processes, fn process ->
+      name = of(process)
+      {process.id, if(uses[name] > 1, do: "#{name}##{process.id}", else: name)}
+    end)
+  end
+
+  @doc "The name of one process on its own."
+  @spec of(map() | nil) :: String.t()
+  def of(nil), do: "a process"
+  def of(%{node: node} = process) when node in [nil, @control], do: label(process)
+  def of(process), do: "#{process.node}:#{label(process)}"
+
+  @doc "The name of the process that an event belongs to, or of the node where it belongs to none."
+  @spec actor(map(), names()) :: String.t()
+  def actor(%{process: nil, node: nil}, _names), do: "cluster"
+  def actor(%{process: nil, node: node}, _names), do: "node #{node}"
+  def actor(%{process: id}, names), do: Map.get(names, id, "process #{id}")
+
+  defp label(%{label: label}) when label not in [nil, ""], do: label
+  defp label(%{id: id}), do: "##{id}"
+end

@@ -1,0 +1,76 @@
+defmodule Lockstep.Runtime.Call do
+  @moduledoc false
+  # Calls whose target is known only when they happen. The call table decides, as it does for static calls at
+  # transform time.
+
+  import Kernel, except: [apply: 2, apply: 3]
+
+  alias Lockstep.Instrument
+  alias Lockstep.Instrument.Calls
+  alias Lockstep.Runtime.{Context, Escape}
+
+  # Refusing a captured function takes a fun of the same arity.
+  @max_refused_arity 8
+
+  @doc "`:erlang.apply/3`, and every call of a module or function held in a variable."
+  @spec apply(module(), atom(), [term()]) :: term()
+  def apply(module, function, args) when is_atom(module) and is_atom(function) and is_list(args) do
+    if Context.inside?(), do: inside(module, function, args), else: :erlang.apply(module, function, args)
+  end
+
+  # Whatever is wrong with the arguments, the VM says it best.
+  def apply(module, function, args), do: :erlang.apply(module, function, args)
+
+  defp inside(module, function, args) do
+    case Calls.classify(module, function, length(args)) do
+      :guest -> :erlang.apply(Instrument.guest(module), function, args)
+      :native -> :erlang.apply(module, function, args)
+      {:runtime, to, name} -> :erlang.apply(to, name, args)
+      :refuse -> Escape.refuse(module, function, args, nil)
+    end
+  end
+
+  @doc "`:erlang.apply/2`. A fun of the form `&Mod.fun/1` is a dynamic call in disguise."
+  @spec apply(function(), [term()]) :: term()
+  def apply(fun, args) when is_function(fun) and is_list(args) do
+    case :erlang.fun_info(fun, :type) do
+      {:type, :external} ->
+        {:module, module} = :erlang.fun_info(fun, :module)
+        {:name, name} = :erlang.fun_info(fun, :name)
+        if is_function(fun, length(args)), do: apply(module, name, args), else: :erlang.apply(fun, args)
+
+      {:type, :local} ->
+        :erlang.apply(fun, args)
+    end
+  end
+
+  def apply(fun, args), do: :erlang.apply(fun, args)
+
+  @doc "`:erlang.make_fun/3`: captures the function that a call would reach."
+  @spec make_fun(module(), atom(), arity()) :: function()
+  def make_fun(module, function, arity) when is_atom(module) and is_atom(function) and arity in 0..255 do
+    if Context.inside?(), do: capture(module, function, arity), else: :erlang.make_fun(module, function, arity)
+  end
+
+  def make_fun(module, function, arity), do: :erlang.make_fun(module, function, arity)
+
+  defp capture(module, function, arity) do
+    case Calls.classify(module, function, arity) do
+      :guest -> :erlang.make_fun(Instrument.guest(module), function, arity)
+      :native -> :erlang.make_fun(module, function, arity)
+      {:runtime, to, name} -> :erlang.make_fun(to, name, arity)
+      :refuse -> refusing(module, function, arity)
+    end
+  end
+
+  # To capture a function is harmless; only its call has to be refused.
+  for arity <- 0..@max_refused_arity do
+    args = Macro.generate_arguments(arity, __MODULE__)
+
+    defp refusing(module, function, unquote(arity)) do
+      fn unquote_splicing(args) -> Escape.refuse(module, function, unquote(args), nil) end
+    end
+  end
+
+  defp refusing(module, function, arity), do: Escape.refuse(module, function, List.duplicate(nil, arity), nil)
+end

@@ -1,0 +1,118 @@
+defmodule Lockstep.Runtime.Clock do
+  @moduledoc false
+  # Virtual time. The core counts microseconds from the start of the run; here they become what the VM would say.
+  #
+  # Every reading is a scheduling point: others may run, and time may pass, just before it.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Turn}
+
+  # 2024-01-01T00:00:00Z
+  @system_start 1_704_067_200_000_000
+  # The VM's monotonic time is a large negative number too, and code that compares it with 0 is wrong there.
+  @monotonic_start -576_460_752_000_000
+  @offset @system_start - @monotonic_start
+
+  # Above the numbers of table entries, which are hashes of 27 bits.
+  @object 1_000_000_000
+
+  @doc "`:erlang.monotonic_time/0`."
+  @spec monotonic_time() :: integer()
+  def monotonic_time, do: read(&convert(&1 + @monotonic_start, :native), fn -> :erlang.monotonic_time() end)
+
+  @doc "`:erlang.monotonic_time/1`."
+  @spec monotonic_time(:erlang.time_unit()) :: integer()
+  def monotonic_time(unit), do: read(&convert(&1 + @monotonic_start, unit), fn -> :erlang.monotonic_time(unit) end)
+
+  @doc "`:erlang.system_time/0` and `:os.system_time/0`."
+  @spec system_time() :: integer()
+  def system_time, do: read(&convert(&1 + @system_start, :native), fn -> :erlang.system_time() end)
+
+  @doc "`:erlang.system_time/1` and `:os.system_time/1`."
+  @spec system_time(:erlang.time_unit()) :: integer()
+  def system_time(unit), do: read(&convert(&1 + @system_start, unit), fn -> :erlang.system_time(unit) end)
+
+  @doc "`:erlang.time_offset/0`; constant, so no scheduling point."
+  @spec time_offset() :: integer()
+  def time_offset, do: if(Context.inside?(), do: convert(@offset, :native), else: :erlang.time_offset())
+
+  @doc "`:erlang.time_offset/1`."
+  @spec time_offset(:erlang.time_unit()) :: integer()
+  def time_offset(unit), do: if(Context.inside?(), do: convert(@offset, unit), else: :erlang.time_offset(unit))
+
+  @doc "`:os.perf_counter/0`."
+  @spec perf_counter() :: integer()
+  def perf_counter, do: read(&convert(&1, :perf_counter), fn -> :os.perf_counter() end)
+
+  @doc "`:os.perf_counter/1`."
+  @spec perf_counter(:erlang.time_unit()) :: integer()
+  def perf_counter(unit), do: read(&convert(&1, unit), fn -> :os.perf_counter(unit) end)
+
+  @doc "`:erlang.timestamp/0` and `:os.timestamp/0`."
+  @spec timestamp() :: :erlang.timestamp()
+  def timestamp, do: read(&triple(&1 + @system_start), fn -> :erlang.timestamp() end)
+
+  @doc "`:erlang.now/0`: no two readings on a node are the same."
+  @spec now() :: :erlang.timestamp()
+  def now do
+    case Context.get() do
+      # Applied, because a plain call of it is a compiler warning.
+      nil -> apply(:erlang, :now, [])
+      ctx -> ctx |> strictly_increasing(micros(ctx) + @system_start) |> triple()
+    end
+  end
+
+  defp strictly_increasing(ctx, micros) do
+    key = {:last_now, ctx.node}
+    last = :ets.lookup_element(ctx.store, key, 2)
+    now = max(micros, last + 1)
+    :ets.insert(ctx.store, {key, now})
+    now
+  rescue
+    ArgumentError ->
+      :ets.insert(ctx.store, {{:last_now, ctx.node}, micros})
+      micros
+  end
+
+  @doc "`:erlang.universaltime/0` and `:calendar.universal_time/0`."
+  @spec universaltime() :: :calendar.datetime()
+  def universaltime, do: read(&datetime/1, fn -> :erlang.universaltime() end)
+
+  @doc "`:erlang.localtime/0` and `:calendar.local_time/0`; the local time of a simulated cluster is UTC."
+  @spec localtime() :: :calendar.datetime()
+  def localtime, do: read(&datetime/1, fn -> :erlang.localtime() end)
+
+  @doc "`:erlang.date/0`."
+  @spec date() :: :calendar.date()
+  def date, do: read(&elem(datetime(&1), 0), fn -> :erlang.date() end)
+
+  @doc "`:erlang.time/0`."
+  @spec time() :: :calendar.time()
+  def time, do: read(&elem(datetime(&1), 1), fn -> :erlang.time() end)
+
+  @doc "Microseconds since the start of the run, a scheduling point."
+  @spec micros(Context.t()) :: non_neg_integer()
+  def micros(ctx) do
+    Turn.take(Native.access(ctx.session, ctx.id, @object, false))
+    Native.now(ctx.session)
+  end
+
+  @doc "The moment, in microseconds since the start of the run, at which monotonic time reaches so many milliseconds."
+  @spec at_monotonic_ms(integer()) :: integer()
+  def at_monotonic_ms(milliseconds), do: milliseconds * 1000 - @monotonic_start
+
+  defp read(inside, outside) do
+    case Context.get() do
+      nil -> outside.()
+      ctx -> inside.(micros(ctx))
+    end
+  end
+
+  defp convert(micros, unit), do: :erlang.convert_time_unit(micros, :microsecond, unit)
+
+  defp triple(micros) do
+    {div(micros, 1_000_000_000_000), rem(div(micros, 1_000_000), 1_000_000), rem(micros, 1_000_000)}
+  end
+
+  defp datetime(micros), do: :calendar.system_time_to_universal_time(micros + @system_start, :microsecond)
+end

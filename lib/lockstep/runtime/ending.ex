@@ -1,0 +1,56 @@
+defmodule Lockstep.Runtime.Ending do
+  @moduledoc false
+  # How a process of a run ends: the core says who has to hear of it, the process tells them why.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Mailbox, Turn}
+
+  @doc "Ends the caller with `reason`; the real process has nothing left to do afterwards."
+  @spec finish(Context.t(), term()) :: :ok
+  def finish(ctx, reason) do
+    class = class(reason)
+    if class == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
+    notices = Turn.take(Native.exit(ctx.session, ctx.id, class))
+    Turn.note(ctx, fn -> {"exit #{inspect(reason)}", reason} end)
+    tell(ctx, notices, reason)
+  end
+
+  @doc """
+  Ends the caller because it was killed.
+
+  It kills itself for real, so that no `catch` or `after` of the program runs. Before, as long as it can still speak,
+  it tells the others why.
+  """
+  @spec die(pos_integer() | atom()) :: no_return()
+  def die(cause) do
+    ctx = Context.get()
+    reason = reason(cause)
+    if ctx.id == 0, do: send(ctx.warden, {:"$lockstep_main", {:crash, :exit, reason, []}})
+    if class(reason) == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
+    Turn.note(ctx, fn -> {"killed: #{inspect(reason)}", reason} end)
+    tell(ctx, Native.finish(ctx.session, ctx.id), reason)
+    Process.exit(self(), :kill)
+    Process.sleep(:infinity)
+  end
+
+  defp reason(id) when is_integer(id) do
+    {:exit, _from, reason} = Mailbox.content(id)
+    reason
+  end
+
+  defp reason(reason), do: reason
+
+  defp tell(ctx, notices, reason) do
+    Enum.each(notices, fn
+      {real, id, nil} -> send(real, {:"$lockstep_exit", id, ctx.pid, reason})
+      {real, id, monitor} -> send(real, {:"$lockstep_down", id, monitor, reason})
+    end)
+  end
+
+  @doc "What the core has to know of an exit reason."
+  @spec class(term()) :: :normal | :shutdown | :crash
+  def class(:normal), do: :normal
+  def class(:shutdown), do: :shutdown
+  def class({:shutdown, _}), do: :shutdown
+  def class(_), do: :crash
+end

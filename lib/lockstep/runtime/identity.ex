@@ -1,0 +1,59 @@
+defmodule Lockstep.Runtime.Identity do
+  @moduledoc false
+  # Virtual pids and references.
+  #
+  # They are local terms with numbers that no real process or reference has, so that they look, compare, hash and sort
+  # as the program expects, and the same in every VM. To the VM itself they are processes that do not exist.
+
+  alias Lockstep.Runtime.Context
+
+  @counter :"$lockstep_refs"
+  # A pid has 15 bits for the process and 13 for the serial; serials this high are reached after 234 million spawns.
+  @first_serial 7168
+  @nodes 64
+  @per_serial 32_000
+  @max_processes @per_serial * div(8192 - @first_serial, @nodes)
+  @ref_mark 7168
+
+  @doc "The pid of process number `id` on the node with number `node`."
+  @spec pid(non_neg_integer(), non_neg_integer()) :: pid()
+  def pid(id, node) when id < @max_processes and node < @nodes do
+    serial = @first_serial + node + @nodes * div(id, @per_serial)
+    :erlang.list_to_pid(~c"<0.#{rem(id, @per_serial) + 1}.#{serial}>")
+  end
+
+  def pid(_id, _node) do
+    raise ArgumentError, "a run has room for #{@max_processes} processes and #{@nodes} nodes; split the test"
+  end
+
+  @doc "A reference that the run has not seen before, and its number. Counted per process, so nobody has to be asked."
+  @spec new_ref(Context.t()) :: {reference(), non_neg_integer()}
+  def new_ref(ctx) do
+    count =
+      case :erlang.get(@counter) do
+        :undefined -> 1
+        count -> count + 1
+      end
+
+    :erlang.put(@counter, count)
+    number = (ctx.id + 1) * 0x1_0000_0000 + count
+    {ref(number), number}
+  end
+
+  @doc "The reference with that number."
+  @spec ref(non_neg_integer()) :: reference()
+  def ref(number) do
+    :erlang.list_to_ref(~c"#Ref<0.#{@ref_mark}.#{div(number, 0x40000)}.#{rem(number, 0x40000)}>")
+  end
+
+  @doc "A virtual reference's number; 0, which no reference has, for any other."
+  @spec number(reference()) :: non_neg_integer()
+  def number(ref) do
+    binary = :erlang.term_to_binary(ref)
+
+    case binary_part(binary, byte_size(binary), -12) do
+      <<low::32, high::32, @ref_mark::32>> -> high * 0x40000 + low
+      _ -> 0
+    end
+  end
+end

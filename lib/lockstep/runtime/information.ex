@@ -1,0 +1,120 @@
+defmodule Lockstep.Runtime.Information do
+  @moduledoc false
+  # What `process_info` tells: the virtual side of things, without our own bookkeeping.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Escape, Mailbox, Monitor, Stack, Turn}
+
+  # Processes as objects of an access; above the numbers of tables and nodes.
+  @object 2_000_000_000
+
+  @default_items [
+    :registered_name,
+    :current_function,
+    :initial_call,
+    :status,
+    :message_queue_len,
+    :links,
+    :dictionary,
+    :trap_exit,
+    :error_handler,
+    :priority,
+    :group_leader
+  ]
+
+  @doc "Looks at a process of the caller's node, as a step."
+  @spec look(Context.t(), pid()) :: :ok
+  def look(ctx, pid) do
+    if not is_pid(pid) or Native.node_of(ctx.session, pid) not in [ctx.node, nil], do: :erlang.error(:badarg)
+    Turn.take(Native.access(ctx.session, ctx.id, @object + (Native.id(ctx.session, pid) || 0), false))
+    :ok
+  end
+
+  @doc "`:erlang.process_info/1`."
+  @spec process_info(pid()) :: [{atom(), term()}] | :undefined
+  def process_info(pid) do
+    case Context.get() do
+      nil -> :erlang.process_info(pid)
+      ctx -> ctx |> tell(pid, @default_items) |> without_empty_name()
+    end
+  end
+
+  defp without_empty_name(:undefined), do: :undefined
+  defp without_empty_name(items), do: List.delete(items, {:registered_name, []})
+
+  @doc "`:erlang.process_info/2`."
+  @spec process_info(pid(), atom() | [atom()] | {:dictionary, term()}) :: term()
+  def process_info(pid, items) do
+    case Context.get() do
+      nil -> :erlang.process_info(pid, items)
+      ctx when is_list(items) -> tell(ctx, pid, items)
+      ctx -> ctx |> tell(pid, [items]) |> single()
+    end
+  end
+
+  defp single(:undefined), do: :undefined
+  defp single([{:registered_name, []}]), do: []
+  defp single([item]), do: item
+
+  defp tell(ctx, pid, items) do
+    look(ctx, pid)
+
+    if Native.alive(ctx.session, pid) do
+      facts = facts(ctx, pid)
+      Enum.map(items, &{&1, item(&1, ctx, pid, facts)})
+    else
+      :undefined
+    end
+  end
+
+  defp facts(ctx, pid) do
+    {links, trap_exit, name, queued} = Native.info(ctx.session, pid)
+    real = Native.real_pid(ctx.session, pid)
+    if pid == ctx.pid, do: Mailbox.messages(ctx)
+    {:dictionary, dictionary} = Process.info(real, :dictionary)
+    %{links: links, trap_exit: trap_exit, name: name, queued: queued, real: real, dictionary: dictionary}
+  end
+
+  defp item(:links, _ctx, _pid, facts), do: facts.links
+  defp item(:trap_exit, _ctx, _pid, facts), do: facts.trap_exit
+  defp item(:registered_name, _ctx, _pid, facts), do: facts.name || []
+  defp item(:monitors, _ctx, _pid, facts), do: Monitor.watched(facts.dictionary)
+  defp item(:messages, _ctx, _pid, facts), do: Mailbox.messages_in(facts.dictionary)
+  defp item(:status, ctx, pid, _facts), do: if(pid == ctx.pid, do: :running, else: :waiting)
+  defp item(:error_handler, _ctx, _pid, _facts), do: :error_handler
+
+  defp item(:message_queue_len, ctx, pid, facts) do
+    queued = if pid == ctx.pid, do: 0, else: facts.queued
+    queued + length(Mailbox.messages_in(facts.dictionary))
+  end
+
+  defp item(:dictionary, _ctx, _pid, facts) do
+    Enum.reject(facts.dictionary, fn {key, _} -> Context.own_key?(key) end)
+  end
+
+  defp item({:dictionary, key}, _ctx, _pid, facts) do
+    case List.keyfind(facts.dictionary, key, 0) do
+      {^key, value} -> value
+      nil -> :undefined
+    end
+  end
+
+  defp item(:current_stacktrace, _ctx, _pid, facts) do
+    {:current_stacktrace, stack} = Process.info(facts.real, :current_stacktrace)
+    Stack.clean(stack)
+  end
+
+  defp item(:current_function, ctx, pid, facts) do
+    case item(:current_stacktrace, ctx, pid, facts) do
+      [{module, function, arity, _} | _] when is_integer(arity) -> {module, function, arity}
+      _ -> :undefined
+    end
+  end
+
+  defp item(item, _ctx, _pid, facts) when item in [:initial_call, :priority, :group_leader] do
+    facts.real |> Process.info(item) |> elem(1)
+  end
+
+  # Memory, reductions and the like differ from run to run.
+  defp item(item, _ctx, pid, _facts), do: Escape.refuse(:erlang, :process_info, [pid, item], nil)
+end

@@ -1,0 +1,39 @@
+defmodule Lockstep.Runtime.Machine do
+  @moduledoc false
+  # What programs may know of the machine they run on: the same on every machine.
+
+  alias Lockstep.Runtime.{Context, Escape}
+
+  # Two of each: enough for programs that run things side by side to do so.
+  @constants %{
+    schedulers: 2,
+    schedulers_online: 2,
+    dirty_cpu_schedulers: 2,
+    dirty_cpu_schedulers_online: 2,
+    dirty_io_schedulers: 10,
+    logical_processors: 2,
+    logical_processors_online: 2,
+    logical_processors_available: 2,
+    scheduler_id: 1,
+    multi_scheduling: :enabled
+  }
+
+  # Properties of the VM's build and settings.
+  @native ~w(build_type build_flavor compat_rel debug_compiled driver_version emu_flavor emu_type endian
+             fullsweep_after garbage_collection heap_sizes heap_type machine max_heap_size message_queue_data
+             min_bin_vheap_size min_heap_size nif_version otp_release smp_support thread_pool_size threads
+             time_correction time_warp_mode tolerant_timeofday version wordsize atom_limit ets_limit port_limit
+             process_limit)a
+
+  @doc "`:erlang.system_info/1`. What is neither constant nor built in (load, identity, devices) is an escape."
+  @spec system_info(term()) :: term()
+  def system_info(item) do
+    case {Context.inside?(), @constants} do
+      {true, %{^item => value}} -> value
+      {true, _} when item in @native -> :erlang.system_info(item)
+      {true, _} when elem(item, 0) == :wordsize -> :erlang.system_info(item)
+      {true, _} -> Escape.refuse(:erlang, :system_info, [item], nil)
+      {false, _} -> :erlang.system_info(item)
+    end
+  end
+end

@@ -1,0 +1,228 @@
+defmodule Lockstep.Runtime.Mailbox do
+  @moduledoc false
+  # A process's mailbox as the program sees it.
+  #
+  # What is sent to a process arrives in its real mailbox under a number, and counts only when the core says that this
+  # number has been delivered. From then on it is here: `seen` are the messages the current `receive` has passed over
+  # (latest first), `rest` those it has not looked at. The operations are those that `receive` is compiled to, so
+  # selective receive keeps its exact meaning (Erlang Reference Manual, Expressions, "Receive").
+  #
+  # Outside a run the same operations work on the real mailbox: test modules are instrumented in place and are used
+  # there too.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Monitor, Turn}
+
+  @mailbox :"$lockstep_mailbox"
+  @stash :"$lockstep_stash"
+  @empty {[], [], nil}
+
+  @doc "The next message that the current `receive` has not looked at."
+  @spec peek() :: {true, term()} | false
+  def peek do
+    case state() do
+      {_, [message | _], _} -> {true, message}
+      _ -> false
+    end
+  end
+
+  @doc "Passes over the message that `peek/0` showed."
+  @spec next() :: :ok
+  def next do
+    {seen, [message | rest], until} = state()
+    put({[message | seen], rest, until})
+  end
+
+  @doc "Takes the message that `peek/0` showed; the `receive` is done."
+  @spec remove() :: :ok
+  def remove do
+    {seen, [_ | rest], _} = state()
+    done(:lists.reverse(seen, rest))
+  end
+
+  @doc "Waits for more; `true` when the time is up. The time counts from the first wait of this `receive`."
+  @spec wait(timeout()) :: boolean()
+  def wait(timeout) do
+    case Context.get() do
+      nil -> wait_outside(timeout)
+      ctx -> wait_inside(ctx, timeout)
+    end
+  end
+
+  defp wait_inside(ctx, timeout) do
+    {seen, [], waiting} = state()
+
+    case Turn.take(Native.receive(ctx.session, ctx.id, mode(timeout, waiting))) do
+      :timeout ->
+        done(:lists.reverse(seen))
+        Turn.note(ctx, fn -> {"timeout after #{timeout} ms", timeout} end)
+        true
+
+      items ->
+        messages = Enum.map(items, &message(ctx, &1))
+        put({seen, messages, true})
+        Turn.note(ctx, fn -> {"receive #{Enum.map_join(messages, ", ", &inspect/1)}", messages} end)
+        false
+    end
+  end
+
+  defp mode(:infinity, _waiting), do: :forever
+  defp mode(0, _waiting), do: :poll
+  defp mode(_timeout, true), do: :rest
+  defp mode(timeout, nil) when is_integer(timeout) and timeout > 0 and timeout <= 0xFFFFFFFF, do: timeout * 1000
+  defp mode(_timeout, _waiting), do: :erlang.error(:timeout_value)
+
+  # What nobody has taken goes back to the real mailbox when the `receive` is done, so that other code finds it.
+  defp wait_outside(timeout) do
+    {seen, [], until} = state()
+    until = until || outside_deadline(timeout)
+
+    receive do
+      message ->
+        put({seen, [message], until})
+        false
+    after
+      left(until) ->
+        done(:lists.reverse(seen))
+        true
+    end
+  end
+
+  defp outside_deadline(:infinity), do: :infinity
+  defp outside_deadline(timeout), do: :erlang.monotonic_time(:millisecond) + timeout
+
+  defp left(:infinity), do: :infinity
+  defp left(until), do: max(until - :erlang.monotonic_time(:millisecond), 0)
+
+  defp done(messages) do
+    if Context.inside?(), do: put({[], messages, nil}), else: give_back(messages)
+  end
+
+  defp give_back([]), do: put(@empty)
+
+  defp give_back(messages) do
+    put(@empty)
+    Enum.each(messages ++ drain(), &send(self(), &1))
+  end
+
+  defp drain do
+    receive do
+      message -> [message | drain()]
+    after
+      0 -> []
+    end
+  end
+
+  @doc """
+  Receives the first message for which `select` answers `{:ok, value}`, for the runtime's own use.
+
+  `:timeout` when there is none within `timeout` virtual ms.
+  """
+  @spec await((term() -> {:ok, value} | :skip), timeout()) :: value | :timeout when value: term()
+  def await(select, timeout) do
+    with {true, message} <- peek(), {:ok, value} <- select.(message) do
+      remove()
+      value
+    else
+      :skip ->
+        next()
+        await(select, timeout)
+
+      false ->
+        if wait(timeout), do: :timeout, else: await(select, timeout)
+    end
+  end
+
+  @doc "Everything that has been delivered, oldest first."
+  @spec messages(Context.t()) :: [term()]
+  def messages(ctx) do
+    {seen, rest, _} = fetched(ctx)
+    :lists.reverse(seen, rest)
+  end
+
+  @doc "Removes the messages for which `drop?` holds."
+  @spec reject(Context.t(), (term() -> boolean())) :: :ok
+  def reject(ctx, drop?) do
+    {seen, rest, until} = fetched(ctx)
+    put({Enum.reject(seen, drop?), Enum.reject(rest, drop?), until})
+  end
+
+  defp fetched(ctx) do
+    {seen, rest, until} = state()
+    mailbox = {seen, rest ++ Enum.map(Native.fetch(ctx.session, ctx.id), &message(ctx, &1)), until}
+    put(mailbox)
+    mailbox
+  end
+
+  @doc "The messages in a process dictionary read from outside, for reports."
+  @spec messages_in(keyword()) :: [term()]
+  def messages_in(dictionary) do
+    {seen, rest, _} = Keyword.get(dictionary, @mailbox, @empty)
+    :lists.reverse(seen, rest)
+  end
+
+  @doc "Puts aside what has arrived under a number."
+  @spec stash(pos_integer(), term()) :: :ok
+  def stash(id, content) do
+    :erlang.put(@stash, Map.put(stashed(), id, content))
+    :ok
+  end
+
+  @doc "What was sent to the caller under a number."
+  @spec content(pos_integer()) :: {:message, term()} | {:exit, pid(), term()} | {:down, pos_integer(), term()}
+  def content(id) do
+    case stashed() do
+      %{^id => content} = stash ->
+        :erlang.put(@stash, Map.delete(stash, id))
+        content
+
+      _ ->
+        arriving(id)
+    end
+  end
+
+  # It was sent before this process was told of it, so it is there already.
+  defp arriving(id) do
+    receive do
+      {:"$lockstep", ^id, term} -> {:message, term}
+      {:"$lockstep_exit", ^id, from, reason} -> {:exit, from, reason}
+      {:"$lockstep_down", ^id, number, reason} -> {:down, number, reason}
+    end
+  end
+
+  defp stashed do
+    case :erlang.get(@stash) do
+      :undefined -> %{}
+      stash -> stash
+    end
+  end
+
+  defp message(_ctx, id) when is_integer(id) do
+    case content(id) do
+      {:message, term} -> term
+      {:exit, from, reason} -> {:EXIT, from, reason}
+      {:down, number, reason} -> Monitor.fired(number, reason)
+    end
+  end
+
+  defp message(ctx, {:parked, id}) do
+    [{^id, term}] = :ets.take(ctx.store, id)
+    term
+  end
+
+  defp message(_ctx, {:down, number, reason}), do: Monitor.fired(number, reason)
+  defp message(_ctx, {:exit, from, reason}), do: {:EXIT, from, reason}
+  defp message(_ctx, {:nodedown, node}), do: {:nodedown, node}
+
+  defp state do
+    case :erlang.get(@mailbox) do
+      :undefined -> @empty
+      state -> state
+    end
+  end
+
+  defp put(state) do
+    :erlang.put(@mailbox, state)
+    :ok
+  end
+end

@@ -1,0 +1,64 @@
+defmodule Lockstep.Runtime.Message do
+  @moduledoc false
+  # Sending, and the operations that `receive` is compiled to.
+
+  import Kernel, except: [send: 2]
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Turn}
+
+  @type destination :: pid() | reference() | atom() | {atom(), node()}
+
+  defdelegate peek, to: Mailbox
+  defdelegate next, to: Mailbox
+  defdelegate remove, to: Mailbox
+  defdelegate wait(timeout), to: Mailbox
+
+  @doc "`:erlang.send/2`."
+  @spec send(destination(), message) :: message when message: term()
+  def send(destination, message) do
+    case Context.get() do
+      nil -> :erlang.send(destination, message)
+      ctx -> inside(ctx, destination, message)
+    end
+  end
+
+  @doc "`:erlang.send/3`. Simulated connections are always up or being set up, and never busy."
+  @spec send(destination(), term(), [:noconnect | :nosuspend]) :: :ok | :noconnect | :nosuspend
+  def send(destination, message, options) do
+    case Context.get() do
+      nil ->
+        :erlang.send(destination, message, options)
+
+      ctx ->
+        inside(ctx, destination, message)
+        :ok
+    end
+  end
+
+  defp inside(ctx, destination, message) do
+    case Native.send(ctx.session, ctx.id, target(destination)) do
+      {:error, :foreign} -> Escape.refuse(:erlang, :send, [destination, message], nil)
+      next -> next |> Turn.take() |> granted(ctx, destination, message)
+    end
+  end
+
+  defp target(ref) when is_reference(ref), do: Identity.number(ref)
+  defp target(destination) when is_pid(destination) or is_atom(destination), do: destination
+  defp target({name, node} = destination) when is_atom(name) and is_atom(node), do: destination
+  defp target(_), do: :erlang.error(:badarg)
+
+  defp granted({:refused, :bad_name}, _ctx, name, _message) when is_atom(name), do: :erlang.error(:badarg)
+
+  defp granted(grant, ctx, destination, message) do
+    case grant do
+      {:sent, real, id} -> :erlang.send(real, {:"$lockstep", id, message})
+      {:parked, id} -> :ets.insert(ctx.store, {id, message})
+      _lost -> :lost
+    end
+
+    lost = if match?({kind, _, _} when kind == :sent, grant) or match?({:parked, _}, grant), do: "", else: " (lost)"
+    Turn.note(ctx, fn -> {"send #{inspect(message)} to #{inspect(destination)}#{lost}", {destination, message}} end)
+    message
+  end
+end

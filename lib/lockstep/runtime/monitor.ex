@@ -1,0 +1,137 @@
+defmodule Lockstep.Runtime.Monitor do
+  @moduledoc false
+  # Monitors and aliases.
+  #
+  # The core knows a monitor by its number; what the DOWN message has to look like is known to the watching process
+  # alone, which makes it when it takes the message from its mailbox.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Turn}
+
+  @monitors :"$lockstep_monitors"
+  @alias_modes [explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor]
+
+  @doc "`:erlang.monitor/2`."
+  @spec monitor(:process, pid() | atom() | {atom(), node()}) :: reference()
+  def monitor(type, item) do
+    case Context.get() do
+      nil -> :erlang.monitor(type, item)
+      ctx -> inside(ctx, type, item, [])
+    end
+  end
+
+  @doc "`:erlang.monitor/3`."
+  @spec monitor(:process, pid() | atom() | {atom(), node()}, keyword()) :: reference()
+  def monitor(type, item, options) do
+    case Context.get() do
+      nil -> :erlang.monitor(type, item, options)
+      ctx -> inside(ctx, type, item, options)
+    end
+  end
+
+  defp inside(ctx, :process, item, options) do
+    mode = alias_mode(options)
+    {ref, number} = Identity.new_ref(ctx)
+    remember(number, ref, object(ctx, item), Keyword.get(options, :tag, :DOWN))
+    :ok = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
+    Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
+    ref
+  end
+
+  defp inside(_ctx, type, item, options), do: Escape.refuse(:erlang, :monitor, [type, item, options], nil)
+
+  defp object(_ctx, pid) when is_pid(pid), do: pid
+  defp object(ctx, name) when is_atom(name), do: {name, ctx.node}
+  defp object(_ctx, {name, node} = object) when is_atom(name) and is_atom(node), do: object
+  defp object(_ctx, _), do: :erlang.error(:badarg)
+
+  defp alias_mode(options) do
+    unless Keyword.keyword?(options), do: :erlang.error(:badarg)
+
+    case Keyword.fetch(options, :alias) do
+      :error -> nil
+      {:ok, mode} -> @alias_modes[mode] || :erlang.error(:badarg)
+    end
+  end
+
+  @doc "Notes what the DOWN message of a monitor is to look like."
+  @spec remember(pos_integer(), reference(), term(), term()) :: :ok
+  def remember(number, ref, object, tag) do
+    :erlang.put(@monitors, Map.put(remembered(), number, {ref, object, tag}))
+    :ok
+  end
+
+  @doc "The message of a monitor that has fired."
+  @spec fired(pos_integer(), term()) :: tuple()
+  def fired(number, reason) do
+    {{ref, object, tag}, monitors} = Map.pop!(remembered(), number)
+    :erlang.put(@monitors, monitors)
+    {tag, ref, :process, object, reason}
+  end
+
+  @doc "What the caller watches, as `process_info/2` has it."
+  @spec watched([{term(), term()}]) :: [{:process, term()}]
+  def watched(dictionary) do
+    monitors = List.keyfind(dictionary, @monitors, 0, {@monitors, %{}}) |> elem(1)
+    for {_, {_, object, _}} <- Enum.sort(monitors), do: {:process, object}
+  end
+
+  @doc "`:erlang.demonitor/1`."
+  @spec demonitor(reference()) :: true
+  def demonitor(ref), do: demonitor(ref, [])
+
+  @doc "`:erlang.demonitor/2`."
+  @spec demonitor(reference(), [:flush | :info]) :: boolean()
+  def demonitor(ref, options) do
+    case Context.get() do
+      nil -> :erlang.demonitor(ref, options)
+      ctx when is_reference(ref) and is_list(options) -> demonitor(ctx, ref, options)
+      _ -> :erlang.error(:badarg)
+    end
+  end
+
+  defp demonitor(ctx, ref, options) do
+    number = Identity.number(ref)
+    found = Turn.take(Native.demonitor(ctx.session, ctx.id, number))
+    Turn.note(ctx, fn -> {"demonitor", found} end)
+    # One that has fired already keeps its entry: its message may still be on the way into the mailbox.
+    if found, do: :erlang.put(@monitors, Map.delete(remembered(), number))
+    if :flush in options and not found, do: Mailbox.reject(ctx, &match?({_, ^ref, :process, _, _}, &1))
+    if :info in options, do: found, else: true
+  end
+
+  @doc "`:erlang.alias/0`."
+  @spec alias() :: reference()
+  def alias, do: __MODULE__.alias([])
+
+  @doc "`:erlang.alias/1`."
+  @spec alias([:explicit_unalias | :reply]) :: reference()
+  def alias(options) do
+    case Context.get() do
+      nil ->
+        :erlang.alias(options)
+
+      ctx ->
+        {ref, number} = Identity.new_ref(ctx)
+        mode = if :reply in options, do: :reply, else: :explicit
+        :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
+        ref
+    end
+  end
+
+  @doc "`:erlang.unalias/1`."
+  @spec unalias(reference()) :: boolean()
+  def unalias(ref) do
+    case Context.get() do
+      nil -> :erlang.unalias(ref)
+      ctx -> Turn.take(Native.unalias(ctx.session, ctx.id, Identity.number(ref)))
+    end
+  end
+
+  defp remembered do
+    case :erlang.get(@monitors) do
+      :undefined -> %{}
+      monitors -> monitors
+    end
+  end
+end

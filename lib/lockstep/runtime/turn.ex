@@ -1,0 +1,60 @@
+defmodule Lockstep.Runtime.Turn do
+  @moduledoc false
+  # The gate. A process announces what it is about to do through `Lockstep.Native` and comes here with the answer:
+  # either it goes on at once, or it hands the turn straight to the process the core chose and waits for its own.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Ending, Mailbox}
+
+  @doc "Goes on when the core says so; the result of the operation that was announced."
+  @spec take(Native.next()) :: Native.grant()
+  def take({:go, {:die, cause}}), do: Ending.die(cause)
+  def take({:go, grant}), do: grant
+
+  def take({:pass, pid, grant}) do
+    send(pid, {:"$lockstep_turn", grant})
+    wait()
+  end
+
+  def take({:over, warden}) do
+    send(warden, :"$lockstep_over")
+    wait()
+  end
+
+  def take({:error, :foreign}) do
+    raise ArgumentError, "the process is not one of this run; processes of the host cannot take part in it"
+  end
+
+  def take({:error, reason}), do: raise(ArgumentError, "the simulation refused the step: #{inspect(reason)}")
+
+  @doc """
+  Waits for the caller's turn.
+
+  What other processes send it meanwhile is put aside: a later wait must not have to look through it again.
+  """
+  @spec wait() :: Native.grant()
+  def wait do
+    receive do
+      {:"$lockstep_turn", {:die, cause}} -> Ending.die(cause)
+      {:"$lockstep_turn", grant} -> grant
+      {:"$lockstep", id, term} -> stash(id, {:message, term})
+      {:"$lockstep_exit", id, from, reason} -> stash(id, {:exit, from, reason})
+      {:"$lockstep_down", id, number, reason} -> stash(id, {:down, number, reason})
+    end
+  end
+
+  defp stash(id, content) do
+    Mailbox.stash(id, content)
+    wait()
+  end
+
+  @doc "Puts the step just taken into words, in a recorded run: `describe` gives a text and the terms to digest."
+  @spec note(Lockstep.Runtime.Context.t(), (() -> {String.t(), term()})) :: :ok
+  def note(%{record?: false}, _describe), do: :ok
+
+  def note(ctx, describe) do
+    {text, term} = describe.()
+    Native.note(ctx.session, text, :erlang.phash2(term))
+    :ok
+  end
+end

@@ -1,0 +1,190 @@
+defmodule Lockstep.Simulation do
+  @moduledoc false
+  # One run of one seed: the warden starts the main process, hears of every death, watches the wall clock, and clears
+  # up. It takes no part in the steps themselves.
+
+  alias Lockstep.{Native, WatchdogError}
+  alias Lockstep.Runtime.{Base, Call, Context, Stack}
+  alias Lockstep.Simulation.{Result, Verdict}
+
+  @control :nonode@nohost
+  @microseconds 1000
+  # Messages between nodes are under way for up to so many virtual ms.
+  @max_latency 10
+  # The first use of a module is made of compiling it: that is not the program's time.
+  @loading_patience 60_000
+
+  @type config :: %{
+          seed: non_neg_integer(),
+          strategy: :random | :fifo | {:replay, [non_neg_integer()]},
+          max_steps: pos_integer(),
+          max_virtual_time: pos_integer(),
+          max_stall: non_neg_integer(),
+          watchdog: pos_integer(),
+          delivery: :instant | :async,
+          fail_on: [:crash | :blocked],
+          await: :main | :quiescence,
+          nodes: [node()],
+          record: boolean()
+        }
+
+  @doc """
+  Runs `fun` once, with one seed; blocks the caller.
+
+  Everything happens in processes of their own, and none of them is left when this returns.
+  """
+  @spec run((() -> term()), config()) :: Result.t()
+  def run(fun, config) do
+    caller = self()
+    {warden, monitor} = spawn_monitor(fn -> exit({:lockstep_result, warden(fun, config, caller)}) end)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^warden, {:lockstep_result, result}} -> result
+      {:DOWN, ^monitor, :process, ^warden, reason} -> exit(reason)
+    end
+  end
+
+  defp warden(fun, config, caller) do
+    Process.flag(:trap_exit, true)
+    Process.monitor(caller)
+    store = :ets.new(:lockstep_store, [:public])
+    session = Native.new(settings(config), self())
+    context = context(session, store, config)
+    Base.spawn(context, 0, @control, main(fun, config.nodes))
+    state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}}
+    hand_over(Native.begin(session))
+    state = watch(state)
+    result = Verdict.result(state, &stop/1)
+    Native.close(session)
+    result
+  end
+
+  defp context(session, store, config) do
+    %Context{
+      session: session,
+      id: 0,
+      pid: self(),
+      node: @control,
+      store: store,
+      warden: self(),
+      scheduler: :erlang.system_info(:scheduler_id),
+      record?: config.record
+    }
+  end
+
+  defp settings(config) do
+    %{
+      seed: config.seed,
+      strategy: config.strategy,
+      max_steps: config.max_steps,
+      max_virtual_time: config.max_virtual_time * @microseconds,
+      max_stall: config.max_stall * @microseconds,
+      max_latency: @max_latency * @microseconds,
+      async: config.delivery == :async,
+      quiescence: config.await == :quiescence,
+      fail_on_crash: :crash in config.fail_on,
+      fail_on_blocked: :blocked in config.fail_on,
+      record: config.record,
+      control: @control
+    }
+  end
+
+  defp main(fun, nodes) do
+    fn ->
+      if nodes != [], do: Lockstep.Cluster.start_nodes(nodes)
+      Call.apply(fun, [])
+    end
+  end
+
+  defp hand_over({:pass, pid, grant}), do: send(pid, {:"$lockstep_turn", grant})
+  defp hand_over({:over, _warden}), do: send(self(), :"$lockstep_over")
+
+  # A process that was killed from outside dies while another is at its step.
+  defp hand_over({:error, :busy}, pid), do: send(self(), {:EXIT, pid, :again})
+  defp hand_over({:error, _}, _pid), do: :ok
+  defp hand_over(next, _pid), do: hand_over(next)
+
+  defp watch(state) do
+    receive do
+      {:EXIT, pid, _reason} ->
+        hand_over(Native.reaped(state.session, pid), pid)
+        watch(state)
+
+      {:"$lockstep_main", main} ->
+        watch(%{state | main: main})
+
+      :"$lockstep_over" ->
+        state
+
+      {:DOWN, _, :process, _caller, _} ->
+        stop(state)
+        exit(:shutdown)
+    after
+      max(div(state.config.watchdog, 4), 10) -> state |> look() |> watch_on()
+    end
+  end
+
+  defp watch_on({:stuck, state}), do: state
+  defp watch_on(state), do: watch(state)
+
+  defp look(%{progress: {before, since}} = state) do
+    steps = Native.progress(state.session)
+    waited = now() - since
+
+    cond do
+      steps != before -> %{state | progress: {steps, now()}}
+      waited < state.config.watchdog -> state
+      true -> stuck(state, waited)
+    end
+  end
+
+  # Whoever is not waiting for its turn has it.
+  defp stuck(state, waited) do
+    running = Enum.find_value(Native.waiting(state.session), &not_waiting/1)
+
+    if loading?(running) and waited < @loading_patience do
+      state
+    else
+      {:stuck, Map.put(state, :stuck, watchdog_error(state, running))}
+    end
+  end
+
+  defp not_waiting({id, real}) do
+    case real && Process.info(real, :current_stacktrace) do
+      {:current_stacktrace, stack} ->
+        unless Enum.any?(stack, &match?({Lockstep.Runtime.Turn, :wait, 0, _}, &1)), do: {id, stack}
+
+      nil ->
+        nil
+    end
+  end
+
+  defp loading?({_id, stack}) do
+    Enum.any?(stack, fn {module, _, _, _} -> module in [Lockstep.Instrument.Handler, Lockstep.Instrument.Server] end)
+  end
+
+  defp loading?(nil), do: false
+
+  defp watchdog_error(state, nil), do: %WatchdogError{limit: state.config.watchdog, process: nil, stacktrace: []}
+
+  defp watchdog_error(state, {id, stack}) do
+    process = Enum.find(Verdict.processes(state.session), &(&1.id == id))
+    %WatchdogError{limit: state.config.watchdog, process: process, stacktrace: Stack.clean(stack)}
+  end
+
+  # Kills what is left of the run and waits until it is gone.
+  defp stop(state) do
+    pids = Native.real_pids(state.session)
+    monitors = for pid <- pids, do: {Process.monitor(pid), Process.exit(pid, :kill)}
+
+    for {monitor, true} <- monitors do
+      receive do
+        {:DOWN, ^monitor, :process, _, _} -> :ok
+      end
+    end
+
+    :ok
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

@@ -1,0 +1,37 @@
+defmodule Lockstep.Simulation.Events do
+  @moduledoc false
+  # The events of a recorded run in words, for people.
+  #
+  # Most were put into words by the process that caused them. What the network and the clock do, nobody was there to
+  # describe: it is told from the event's numbers.
+
+  alias Lockstep.Simulation.Result
+
+  # Too small to matter in a table: they say what the next line says better.
+  @silent [:start, :stall]
+
+  @doc "The events with their texts; messages are shown again where they are delivered."
+  @spec in_words([tuple()]) :: [Result.event()]
+  def in_words(events) do
+    sent = for {_, _, _, _, :send, id, _, _, text} <- events, into: %{}, do: {id, text}
+    Enum.map(events, &event(&1, sent))
+  end
+
+  defp event({step, time, process, node, kind, object, detail, digest, text}, sent) do
+    text = if text == "", do: text(kind, object, detail, sent), else: text
+    %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest}
+  end
+
+  defp text(:deliver, id, _from, sent), do: "deliver: #{Map.get(sent, id, "message #{id}")}"
+  defp text(:lost, id, _from, sent) when is_map_key(sent, id), do: "lost: #{sent[id]}"
+  defp text(:lost, _id, _from, _sent), do: "lost: nobody is there to receive it"
+  defp text(:fire, _ref, _id, _sent), do: "timer fires"
+  defp text(:stall, length, _, _sent), do: "held back for #{length / 1000} ms"
+  defp text(:killed, _, _, _sent), do: "killed"
+  defp text(:tick, _, _, _sent), do: "the partition is noticed"
+  defp text(:heal, _, _, _sent), do: "heal"
+  defp text(:yield, _, _, _sent), do: "yield"
+  defp text(:receive, _, _, _sent), do: "receive"
+  defp text(kind, _object, _detail, _sent) when kind in @silent, do: Atom.to_string(kind)
+  defp text(kind, _object, _detail, _sent), do: kind |> Atom.to_string() |> String.replace("_", " ")
+end

@@ -1,0 +1,28 @@
+defmodule Lockstep.Simulation.Result do
+  @moduledoc false
+  # What is known of a run when it is over.
+
+  defstruct [:outcome, :value, :steps, :virtual_ms, :hash, processes: [], events: [], choices: [], trace: <<>>]
+
+  @type process :: %{id: non_neg_integer(), node: node(), label: String.t() | nil}
+  @type event :: %{
+          step: pos_integer(),
+          time: non_neg_integer(),
+          process: non_neg_integer() | nil,
+          node: node() | nil,
+          kind: atom(),
+          text: String.t()
+        }
+  @type crash :: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()}
+  @type t :: %__MODULE__{
+          outcome: :ok | {:error, Exception.t() | crash()},
+          value: term(),
+          steps: non_neg_integer(),
+          virtual_ms: non_neg_integer(),
+          hash: non_neg_integer(),
+          processes: [process()],
+          events: [event()],
+          choices: [non_neg_integer()],
+          trace: binary()
+        }
+end

@@ -1,0 +1,106 @@
+defmodule Lockstep.Simulation.Verdict do
+  @moduledoc false
+  # Makes the result of a run from what the core, the warden and the processes know at its end.
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Mailbox, Stack}
+  alias Lockstep.Simulation.{Events, Result}
+
+  @doc "The result; `stop` ends the processes once they have been looked at."
+  @spec result(map(), (map() -> :ok)) :: Result.t()
+  def result(state, stop) do
+    outcome = outcome(state)
+    {steps, micros, hash} = Native.stats(state.session)
+    stop.(state)
+
+    result = %Result{
+      outcome: outcome,
+      value: value(state.main),
+      steps: steps,
+      virtual_ms: div(micros, 1000),
+      hash: hash
+    }
+
+    if state.config.record, do: recorded(result, state.session), else: result
+  end
+
+  defp recorded(result, session) do
+    %{
+      result
+      | processes: processes(session),
+        events: Events.in_words(Native.events(session)),
+        choices: Native.choices(session),
+        trace: Native.trace(session)
+    }
+  end
+
+  @doc "The processes of the run, in the order they were started."
+  @spec processes(Native.session()) :: [Result.process()]
+  def processes(session) do
+    for {id, node, name} <- Native.processes(session), do: %{id: id, node: node, label: label(id, name)}
+  end
+
+  defp label(0, _name), do: "main"
+  defp label(_id, nil), do: nil
+  defp label(_id, name), do: inspect(name)
+
+  defp value({:ok, value}), do: value
+  defp value(_), do: nil
+
+  # An escape comes first: what else went wrong may be its consequence.
+  defp outcome(state) do
+    case {:ets.lookup(state.store, :escape), state} do
+      {[{:escape, error}], _} -> {:error, error}
+      {[], %{stuck: error}} -> {:error, error}
+      {[], _} -> judge(Native.outcome(state.session), state)
+    end
+  end
+
+  defp judge(:done, %{main: {:ok, _}}), do: :ok
+  defp judge(:done, %{main: crash}), do: {:error, crash}
+  defp judge(_other, %{main: {:crash, _, _, _} = crash}), do: {:error, crash}
+  defp judge(:deadlock, state), do: {:error, %Lockstep.DeadlockError{processes: waiting(state)}}
+  defp judge(:step_limit, state), do: {:error, %Lockstep.StepLimitError{limit: state.config.max_steps}}
+  defp judge(:time_limit, state), do: {:error, %Lockstep.TimeLimitError{limit: state.config.max_virtual_time}}
+  defp judge({:diverged, choice}, _state), do: {:error, %Lockstep.ReplayError{choice: choice}}
+
+  defp judge(:blocked, state) do
+    [process | _] = waiting(state)
+    {:error, %Lockstep.ProcessFailure{process: process, kind: :blocked, waiting_in: process.waiting_in}}
+  end
+
+  defp judge({:crashed, id}, state) do
+    [{_, reason}] = :ets.lookup(state.store, {:crash, id})
+    {:error, %Lockstep.ProcessFailure{process: process(state, id), kind: :crash, reason: reason}}
+  end
+
+  defp judge({:lost, id}, state) do
+    reason = :ended_from_outside_the_simulation
+    {:error, %Lockstep.ProcessFailure{process: process(state, id), kind: :crash, reason: reason}}
+  end
+
+  defp process(state, id), do: Enum.find(processes(state.session), &(&1.id == id))
+
+  # The processes that wait for ever: where, and with what in their mailboxes.
+  defp waiting(state) do
+    known = Map.new(processes(state.session), &{&1.id, &1})
+    for {id, real} <- Native.waiting(state.session), real, do: Map.merge(known[id], at(real))
+  end
+
+  defp at(real) do
+    case Process.info(real, [:dictionary, :current_stacktrace]) do
+      [dictionary: dictionary, current_stacktrace: stack] ->
+        %{waiting_in: place(stack), unread: Enum.map(Mailbox.messages_in(dictionary), &inspect/1)}
+
+      nil ->
+        %{waiting_in: nil, unread: []}
+    end
+  end
+
+  defp place(stack) do
+    case Stack.clean(stack) do
+      [frame | _] -> frame |> List.wrap() |> Exception.format_stacktrace() |> String.trim()
+      [] -> nil
+    end
+  end
+end

@@ -1,0 +1,55 @@
+defmodule Lockstep.Summary do
+  @moduledoc """
+  What a sweep did.
+
+    * `:runs` - how many runs were made
+    * `:total` - how many were asked for; more than `:runs` where a failure ended the sweep
+    * `:steps` - steps of all runs together
+    * `:distinct` - how many different schedules there were
+    * `:virtual_ms`, `:wall_ms` - virtual and wall time of all runs together, in ms
+    * `:strategy`, `:seeds` - as asked for
+
+  As text:
+
+      iex> to_string(%Lockstep.Summary{
+      ...>   runs: 500, total: 500, steps: 20_512, distinct: 493, virtual_ms: 61_200, wall_ms: 2_100,
+      ...>   strategy: :random, seeds: 1..500
+      ...> })
+      "500 runs in 2.1 s (238 a second), 493 distinct schedules, 20,512 steps, 1 min 1 s of virtual time"
+
+  """
+
+  alias Lockstep.Report.Time
+
+  defstruct [:strategy, :seeds, runs: 0, total: 0, steps: 0, distinct: 0, virtual_ms: 0, wall_ms: 0]
+
+  @type t :: %__MODULE__{
+          runs: non_neg_integer(),
+          total: non_neg_integer(),
+          steps: non_neg_integer(),
+          distinct: non_neg_integer(),
+          virtual_ms: non_neg_integer(),
+          wall_ms: non_neg_integer(),
+          strategy: atom() | {:replay, [non_neg_integer()]},
+          seeds: Range.t() | [non_neg_integer()]
+        }
+
+  @doc false
+  @spec describe(t()) :: String.t()
+  def describe(%__MODULE__{} = summary) do
+    "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
+      "#{Time.count(summary.distinct, "distinct schedule")}, #{Time.count(summary.steps, "step")}, " <>
+      "#{Time.duration(summary.virtual_ms)} of virtual time"
+  end
+
+  defp rate(%{wall_ms: ms}) when ms < 100, do: ""
+  defp rate(summary), do: " (#{Time.digits(round(summary.runs * 1000 / summary.wall_ms))} a second)"
+
+  defimpl String.Chars do
+    def to_string(summary), do: Lockstep.Summary.describe(summary)
+  end
+
+  defimpl Inspect do
+    def inspect(summary, _opts), do: "#Lockstep.Summary<#{Lockstep.Summary.describe(summary)}>"
+  end
+end

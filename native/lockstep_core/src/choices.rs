@@ -1,0 +1,78 @@
+//! Where a run's decisions are made and written down.
+
+use crate::strategy::{Candidates, Strategy};
+use crate::clock::Micros;
+
+/// Asks the strategy for each choice and keeps the choice log.
+///
+/// A choice is one number; 0 always means "undisturbed": the event at the front of the queue, no delay. Where there
+/// is nothing to choose nothing is asked or logged, so a log holds real choices only.
+#[derive(Debug)]
+pub struct Choices {
+    strategy: Box<dyn Strategy>,
+    log: Option<Vec<u64>>,
+    made: u64,
+}
+
+/// What is to happen next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The event at this place in the queue.
+    Run(usize),
+    /// The process at this place in the queue is held back for so long.
+    Stall(usize, Micros),
+}
+
+impl Choices {
+    /// Choices made by `strategy`, logged if `record`.
+    pub fn new(strategy: Box<dyn Strategy>, record: bool) -> Self {
+        Choices { strategy, log: record.then(Vec::new), made: 0 }
+    }
+
+    /// Chooses among the enabled events. `max_stall` 0 means that nobody may be held back here.
+    ///
+    /// In the log, a number below the count of candidates is an event to run; `count + i` holds back candidate `i`, and
+    /// the next number is for how long.
+    pub fn next(&mut self, candidates: &Candidates<'_>, max_stall: Micros, next_deadline: Option<Micros>) -> Decision {
+        let count = candidates.len();
+        if count == 1 && max_stall == 0 {
+            return Decision::Run(0);
+        }
+        let choices = if max_stall > 0 { 2 * count } else { count };
+        let choice = self.strategy.schedule(candidates, choices).min(choices - 1);
+        self.write(choice as u64);
+        if choice < count {
+            return Decision::Run(choice);
+        }
+        let length = self.strategy.stall(max_stall, next_deadline).clamp(1, max_stall);
+        self.write(length);
+        Decision::Stall(choice - count, length)
+    }
+
+    /// Chooses how long a message is under way, up to `max`.
+    pub fn latency(&mut self, max: Micros) -> Micros {
+        if max == 0 {
+            return 0;
+        }
+        let latency = self.strategy.latency(max).min(max);
+        self.write(latency);
+        latency
+    }
+
+    /// The place and text of the first choice that a replayed log could not make.
+    pub fn divergence(&self) -> Option<u64> {
+        self.strategy.divergence()
+    }
+
+    /// The choices so far; empty unless recorded.
+    pub fn log(&self) -> &[u64] {
+        self.log.as_deref().unwrap_or_default()
+    }
+
+    fn write(&mut self, choice: u64) {
+        self.made += 1;
+        if let Some(log) = &mut self.log {
+            log.push(choice);
+        }
+    }
+}

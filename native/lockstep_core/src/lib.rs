@@ -1,0 +1,31 @@
+//! The deterministic heart of Lockstep.
+//!
+//! A pure state machine: identifiers in, decisions out. It knows processes, nodes, pending operations, the virtual
+//! clock, links, monitors, names, timers and the network, and no term of the BEAM. The same seed and the same
+//! operations give the same decisions on every machine.
+//!
+//! The life of one step: a process announces an operation ([`Simulation::announce`]), the strategy chooses among all
+//! that could happen, and whoever is chosen is told the outcome of its own operation ([`Next::Go`]).
+
+mod choices;
+mod clock;
+pub mod etf;
+mod ids;
+mod network;
+mod op;
+mod process;
+mod rng;
+mod simulation;
+pub mod strategy;
+mod symbols;
+mod trace;
+pub mod trace_file;
+
+pub use choices::{Choices, Decision};
+pub use clock::{Clock, Deadline, Micros};
+pub use ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
+pub use network::PartitionMode;
+pub use op::{AliasMode, Death, ExitClass, Grant, Item, Notice, Op, Refusal, SystemReason, Target, Wait};
+pub use rng::{Rng, Stream};
+pub use simulation::{Config, Misuse, Next, Outcome, Simulation};
+pub use trace::{Event, Kind, TRACE_VERSION, Trace};

@@ -1,0 +1,240 @@
+//! What a process announces, and what it is told when its turn has come.
+
+use crate::clock::Micros;
+use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
+use crate::network::PartitionMode;
+use crate::strategy::Object;
+
+/// Where a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// To a process.
+    Process(ProcessId),
+    /// To whoever has the name on the node when the message arrives.
+    Name(NodeId, Symbol),
+    /// Through an alias.
+    Alias(RefId),
+}
+
+/// How an alias ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliasMode {
+    /// Only when it is taken back.
+    Explicit,
+    /// With its monitor.
+    Demonitor,
+    /// With its monitor or with the first message that comes through it.
+    ReplyDemonitor,
+    /// With the first message that comes through it (an alias without a monitor).
+    Reply,
+}
+
+/// How a process waits for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// For ever.
+    Forever,
+    /// Not at all: `after 0`.
+    Poll,
+    /// So long, counted from the first wait of this `receive`.
+    For(Micros),
+    /// As long as is left of the wait that this `receive` has begun.
+    Rest,
+}
+
+/// The kind of reason with which a process ends or with which it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitClass {
+    /// `normal`.
+    Normal,
+    /// `shutdown` and `{shutdown, _}`: an orderly end, though not a normal one.
+    Shutdown,
+    /// `kill` sent by `exit/2`: cannot be trapped.
+    Kill,
+    /// Anything else.
+    Crash,
+}
+
+/// A reason that the core itself gives, without any process having made the term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemReason {
+    /// There is no such process.
+    Noproc,
+    /// The connection between the nodes is lost.
+    Noconnection,
+    /// The node was stopped.
+    Nodedown,
+    /// Killed by `exit(Pid, kill)`.
+    Killed,
+}
+
+/// One thing in a process's mailbox, in the order of delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item {
+    /// A term that was sent to the real process under this number.
+    Term(MessageId),
+    /// A term that is parked in the run's store under this number (timers).
+    Parked(MessageId),
+    /// A monitor fired, with a reason of the core's own.
+    Down(RefId, SystemReason),
+    /// An exit signal that is trapped, with a reason of the core's own.
+    Exit(ProcessId, SystemReason),
+    /// A watched node went down.
+    NodeDown(NodeId),
+}
+
+/// What a killed process dies of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Of the exit signal whose term was sent to it under this number.
+    Signal(MessageId),
+    /// Of a reason the core itself gives.
+    System(SystemReason),
+}
+
+/// A visible operation, announced before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// A new process's first step.
+    Start,
+    /// Sends a message.
+    Send(Target),
+    /// Waits for messages.
+    Receive(Wait),
+    /// Starts a process.
+    Spawn { node: NodeId, link: bool, monitor: Option<RefId> },
+    /// Links the caller to a process.
+    Link(ProcessId),
+    /// Takes a link back.
+    Unlink(ProcessId),
+    /// Watches a process or name.
+    Monitor { target: Target, reference: RefId, alias: Option<AliasMode> },
+    /// Stops watching.
+    Demonitor(RefId),
+    /// Makes an alias without a monitor.
+    Alias(RefId, AliasMode),
+    /// Takes an alias back.
+    Unalias(RefId),
+    /// Sends an exit signal: `exit/2`.
+    Signal(ProcessId, ExitClass),
+    /// Ends the caller.
+    Exit(ExitClass),
+    /// Sets whether the caller traps exits.
+    TrapExit(bool),
+    /// Gives a process a name on the caller's node.
+    Register(Symbol, ProcessId),
+    /// Takes a name away.
+    Unregister(Symbol),
+    /// Looks a name up on the caller's node.
+    Whereis(Symbol),
+    /// Starts a timer for a process or a name of the caller's node.
+    StartTimer { after: Micros, target: Target, reference: RefId },
+    /// Stops a timer.
+    CancelTimer(RefId),
+    /// Asks how long a timer has still to go.
+    ReadTimer(RefId),
+    /// Touches something shared that the BEAM side looks after.
+    Access { object: Object, write: bool },
+    /// Lets others go first.
+    Yield,
+    /// Cuts the groups of nodes off from one another.
+    Partition(Vec<Vec<NodeId>>, PartitionMode),
+    /// Undoes every partition.
+    Heal,
+    /// Sets how long a partition lasts before it is noticed.
+    SetTickTime(Micros),
+    /// Stops a node.
+    StopNode(NodeId),
+    /// Starts a node that was stopped, or adds a new one.
+    StartNode(Symbol),
+    /// Watches a node; `lost` also reports a lost connection to it.
+    MonitorNode { node: NodeId, lost: bool, on: bool },
+}
+
+/// The answer to an announced operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Done; there is nothing to tell.
+    Done,
+    /// Yes or no.
+    Bool(bool),
+    /// The term is to be sent to this process's real counterpart under this number.
+    Sent(ProcessId, MessageId),
+    /// What has arrived.
+    Items(Vec<Item>),
+    /// Nothing has arrived in time.
+    TimedOut,
+    /// The new process; on a node that cannot be reached, nothing.
+    Spawned(Option<ProcessId>),
+    /// A process, or none.
+    Process(Option<ProcessId>),
+    /// A timer's store number.
+    Parked(MessageId),
+    /// A timer that was stopped: how long it had still to go, and its store number.
+    Timer(Option<(Micros, MessageId)>),
+    /// A node.
+    Node(NodeId),
+    /// The caller has ended: these are to be told why.
+    Ended(Vec<Notice>),
+    /// The caller has been killed and must end now.
+    Die(Death),
+    /// The operation cannot be done.
+    Refused(Refusal),
+}
+
+/// Why an operation cannot be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The process does not exist.
+    Noproc,
+    /// The name is taken, or the process has one already, or it is none of this node.
+    BadName,
+    /// The node is not up.
+    NodeDown,
+}
+
+/// Somebody who is to be told that a process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// Who.
+    pub to: ProcessId,
+    /// Under which number the term goes to its real counterpart.
+    pub id: MessageId,
+    /// The monitor that fired; none for an exit signal through a link.
+    pub monitor: Option<RefId>,
+}
+
+impl Op {
+    /// What the operation acts upon, and whether it changes it. Unsure means [`Object::World`].
+    pub fn access(&self, caller: ProcessId) -> (Object, bool) {
+        match self {
+            Op::Start | Op::Yield | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
+            Op::Send(target) | Op::Monitor { target, .. } => (target.object(), true),
+            Op::Receive(Wait::Forever | Wait::For(_) | Wait::Rest) => (Object::Local, false),
+            Op::Receive(Wait::Poll) | Op::TrapExit(_) | Op::Demonitor(_) | Op::Unalias(_) | Op::Exit(_) => {
+                (Object::Process(caller), true)
+            }
+            Op::Link(process) | Op::Unlink(process) | Op::Signal(process, _) => (Object::Process(*process), true),
+            Op::Register(name, _) | Op::Unregister(name) => (Object::Name(0, name.0), true),
+            Op::Whereis(name) => (Object::Name(0, name.0), false),
+            Op::Access { object, write } => (*object, *write),
+            Op::Spawn { .. } | Op::StartTimer { .. } | Op::CancelTimer(_) => (Object::Local, false),
+            Op::Partition(..)
+            | Op::Heal
+            | Op::SetTickTime(_)
+            | Op::StopNode(_)
+            | Op::StartNode(_)
+            | Op::MonitorNode { .. } => (Object::World, true),
+        }
+    }
+}
+
+impl Target {
+    fn object(self) -> Object {
+        match self {
+            Target::Process(process) => Object::Process(process),
+            Target::Name(node, name) => Object::Name(node.0, name.0),
+            Target::Alias(_) => Object::World,
+        }
+    }
+}

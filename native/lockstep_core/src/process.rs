@@ -1,0 +1,62 @@
+//! What the core knows of one process.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::{Deadline, Micros};
+use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::op::{Item, Op, Target};
+
+/// A living process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) node: NodeId,
+    pub(crate) state: State,
+    /// Delivered, and not yet fetched by the process.
+    pub(crate) inbox: Vec<Item>,
+    pub(crate) trap_exit: bool,
+    pub(crate) links: BTreeSet<ProcessId>,
+    /// The monitors that this process has set.
+    pub(crate) watching: BTreeMap<RefId, Target>,
+    /// The monitors that others have set on this process.
+    pub(crate) watched_by: BTreeMap<RefId, ProcessId>,
+    pub(crate) name: Option<Symbol>,
+    /// When the `receive` that it is in times out.
+    pub(crate) receive_until: Option<Micros>,
+    /// The deadline that is set for it: of a receive, or of being held back.
+    pub(crate) deadline: Option<Deadline>,
+    /// How many steps it has taken without a pause.
+    pub(crate) slice: u32,
+}
+
+/// Where a process stands between two steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It runs, and has not yet announced its next operation.
+    Running,
+    /// It has announced an operation that can be done: it is in the queue.
+    Enabled(Op),
+    /// It waits for a message.
+    Waiting,
+    /// It could go on, and is held back.
+    Stalled(Op),
+    /// It has been killed, or has ended, and is not yet gone.
+    Ending,
+}
+
+impl Process {
+    pub(crate) fn new(node: NodeId) -> Self {
+        Process {
+            node,
+            state: State::Running,
+            inbox: Vec::new(),
+            trap_exit: false,
+            links: BTreeSet::new(),
+            watching: BTreeMap::new(),
+            watched_by: BTreeMap::new(),
+            name: None,
+            receive_until: None,
+            deadline: None,
+            slice: 0,
+        }
+    }
+}

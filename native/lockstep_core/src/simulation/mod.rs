@@ -1,0 +1,506 @@
+//! The state machine: one run of a cluster.
+
+mod cluster;
+mod perform;
+mod queries;
+mod signals;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::choices::{Choices, Decision};
+use crate::clock::{Clock, Deadline, Micros};
+use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
+use crate::network::{ChannelKey, Network, Node, Pair};
+use crate::op::{AliasMode, Death, Grant, Item, Notice, Op, Target, Wait};
+use crate::process::{Process, State};
+use crate::rng::{Rng, Stream};
+use crate::strategy::{Candidate, CandidateView, Candidates, Object, Strategy};
+use crate::symbols::Symbols;
+use crate::trace::{Event, Kind, Trace};
+
+/// How many steps in a row a process stays at the front of the queue while others wait. The VM, too, takes a process
+/// off its scheduler after a while; without this, one that polls would starve the rest under the FIFO strategy.
+const SLICE: u32 = 500;
+/// How long a partition lasts before both sides notice it, unless set otherwise.
+const DEFAULT_TICK_TIME: Micros = 15_000_000;
+
+/// The settings of a run. Times are virtual microseconds.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The seed of the program's own randomness.
+    pub seed: u64,
+    /// The run ends with [`Outcome::StepLimit`] after so many steps.
+    pub max_steps: u64,
+    /// The run ends with [`Outcome::TimeLimit`] when the clock passes this.
+    pub max_virtual_time: Micros,
+    /// How long a process may be held back at most; 0 for never.
+    pub max_stall: Micros,
+    /// How long a message between nodes may be under way at most.
+    pub max_latency: Micros,
+    /// Whether a message on one node, too, is delivered in a step of its own.
+    pub async_delivery: bool,
+    /// Whether the run goes on after the main process until nothing can happen any more.
+    pub quiescence: bool,
+    /// Whether any process that crashes fails the run.
+    pub fail_on_crash: bool,
+    /// Whether a process that waits for ever at the end fails the run.
+    pub fail_on_blocked: bool,
+    /// Whether events and choices are kept.
+    pub record: bool,
+    /// The control node's name.
+    pub control: String,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// This process goes on, with the answer to what it has announced.
+    Go(ProcessId, Grant),
+    /// The run is over; see [`Simulation::outcome`].
+    Over,
+}
+
+/// A call that does not fit the state of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misuse {
+    /// The run is over.
+    Ended,
+    /// It is another process's turn.
+    NotYourTurn,
+    /// There is no such process.
+    UnknownProcess,
+    /// An argument is out of range.
+    BadArgument(&'static str),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// Nothing could happen any more, and the main process had not returned.
+    Deadlock,
+    /// Too many steps.
+    StepLimit,
+    /// Too much virtual time.
+    TimeLimit,
+    /// A process crashed, and [`Config::fail_on_crash`] is set.
+    Crashed(ProcessId),
+    /// A process waits for ever, and [`Config::fail_on_blocked`] is set.
+    Blocked,
+    /// A process ended without having announced it.
+    Lost(ProcessId),
+    /// The replayed choice log does not fit from this choice on.
+    Diverged(u64),
+}
+
+/// An event that can happen now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ready {
+    Run(ProcessId),
+    Deliver(ChannelKey),
+    Fire(RefId),
+}
+
+/// What happens by itself when its time comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Wake(ProcessId),
+    Release(ProcessId),
+    Arrive(ChannelKey),
+    Fire(RefId),
+    Tick(Pair),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Nobody,
+    Of(ProcessId),
+    /// The process has ended; all wait until its real counterpart is gone, and its tables with it.
+    Reaping(ProcessId),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Alias {
+    owner: ProcessId,
+    mode: AliasMode,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Timer {
+    target: Target,
+    id: MessageId,
+    due: Micros,
+    deadline: Deadline,
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct Simulation {
+    config: Config,
+    choices: Choices,
+    trace: Trace,
+    program: Rng,
+    clock: Clock<Due>,
+    queue: VecDeque<Ready>,
+    /// By number; a dead process leaves an empty place.
+    processes: Vec<Option<Process>>,
+    /// Every process's node, dead ones' too.
+    homes: Vec<NodeId>,
+    /// Every process's last name, dead ones' too.
+    labels: Vec<Option<Symbol>>,
+    network: Network,
+    symbols: Symbols,
+    aliases: BTreeMap<RefId, Alias>,
+    timers: BTreeMap<RefId, Timer>,
+    turn: Turn,
+    /// Who goes on, with what answer.
+    held: Option<(ProcessId, Grant)>,
+    /// Killed, and still to be told so, before any other step.
+    doomed: VecDeque<(ProcessId, Death)>,
+    steps: u64,
+    messages: u64,
+    tick_time: Micros,
+    outcome: Option<Outcome>,
+}
+
+impl Simulation {
+    /// A cluster with the control node and the main process on it, about to take its first step.
+    pub fn new(config: Config, strategy: Box<dyn Strategy>) -> Self {
+        let mut symbols = Symbols::default();
+        let control = symbols.intern(&config.control);
+        let mut simulation = Simulation {
+            choices: Choices::new(strategy, config.record),
+            trace: Trace::new(config.record),
+            program: Rng::new(config.seed, Stream::Program),
+            clock: Clock::new(),
+            queue: VecDeque::new(),
+            processes: Vec::new(),
+            homes: Vec::new(),
+            labels: Vec::new(),
+            network: Network { nodes: vec![Node::new(control)], ..Network::default() },
+            symbols,
+            aliases: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            turn: Turn::Nobody,
+            doomed: VecDeque::new(),
+            held: None,
+            steps: 0,
+            messages: 0,
+            tick_time: DEFAULT_TICK_TIME,
+            outcome: None,
+            config,
+        };
+        simulation.create(CONTROL);
+        simulation
+    }
+
+    /// Makes the first decision.
+    pub fn begin(&mut self) -> Next {
+        self.decide()
+    }
+
+    /// Announces what `me`, whose turn it is, is about to do, and decides who goes on.
+    pub fn announce(&mut self, me: ProcessId, op: Op) -> Result<Next, Misuse> {
+        self.check_turn(me)?;
+        match op {
+            // It has been killed by its own signal: whatever it announces never happens.
+            _ if self.is_ending(me) => {}
+            Op::Receive(wait) => {
+                if let Some(next) = self.wait(me, wait) {
+                    return Ok(next);
+                }
+            }
+            op => self.enable(me, op),
+        }
+        Ok(self.decide())
+    }
+
+    /// Ends a process that was told to [`Grant::Die`]: who must hear of it.
+    pub fn finish(&mut self, me: ProcessId) -> Result<Vec<Notice>, Misuse> {
+        self.check_turn(me)?;
+        if !self.is_ending(me) {
+            return Err(Misuse::NotYourTurn);
+        }
+        Ok(self.end(me, crate::op::ExitClass::Crash))
+    }
+
+    /// The real counterpart of `process` is gone; decides who goes on.
+    pub fn reaped(&mut self, process: ProcessId) -> Result<Next, Misuse> {
+        if self.outcome.is_some() {
+            return Ok(Next::Over);
+        }
+        if self.turn != Turn::Reaping(process) {
+            self.outcome = Some(Outcome::Lost(process));
+        }
+        Ok(self.decide())
+    }
+
+    /// Takes what has been delivered to `me`; not a step.
+    pub fn fetch(&mut self, me: ProcessId) -> Result<Vec<Item>, Misuse> {
+        self.check_turn(me)?;
+        Ok(std::mem::take(&mut self.expect(me).inbox))
+    }
+
+    fn check_turn(&self, me: ProcessId) -> Result<(), Misuse> {
+        match self.turn {
+            _ if self.outcome.is_some() => Err(Misuse::Ended),
+            Turn::Of(process) if process == me => Ok(()),
+            _ if me.0 as usize >= self.processes.len() => Err(Misuse::UnknownProcess),
+            _ => Err(Misuse::NotYourTurn),
+        }
+    }
+
+    /// Begins to wait; answers at once where there is nothing to wait for.
+    fn wait(&mut self, me: ProcessId, wait: Wait) -> Option<Next> {
+        let now = self.clock.now();
+        let process = self.expect(me);
+        match wait {
+            Wait::Forever => process.receive_until = None,
+            Wait::For(time) => process.receive_until = Some(now.saturating_add(time)),
+            Wait::Poll => process.receive_until = Some(now),
+            Wait::Rest => {}
+        }
+        // A message that is there already can be taken without a choice: receiving it commutes with all else.
+        if !process.inbox.is_empty() {
+            let grant = self.perform(me, Op::Receive(wait));
+            return Some(Next::Go(me, grant));
+        }
+        match process.receive_until {
+            Some(until) if until <= now => self.enable(me, Op::Receive(wait)),
+            until => {
+                process.state = State::Waiting;
+                let deadline = until.map(|until| self.clock.set(until, Due::Wake(me)));
+                self.expect(me).deadline = deadline;
+            }
+        }
+        None
+    }
+
+    /// Puts a process in the queue: in front, so that it goes on unless disturbed, or behind the others.
+    fn enable(&mut self, me: ProcessId, op: Op) {
+        let front = !matches!(op, Op::Yield | Op::Receive(_));
+        let process = self.expect(me);
+        process.state = State::Enabled(op);
+        process.slice += 1;
+        if front && process.slice < SLICE {
+            self.queue.push_front(Ready::Run(me));
+        } else {
+            process.slice = 0;
+            self.queue.push_back(Ready::Run(me));
+        }
+    }
+
+    fn decide(&mut self) -> Next {
+        self.turn = Turn::Nobody;
+        loop {
+            if self.outcome.is_some() {
+                return Next::Over;
+            }
+            if let Some((process, grant)) = self.held.take() {
+                let ended = matches!(grant, Grant::Ended(_));
+                self.turn = if ended { Turn::Reaping(process) } else { Turn::Of(process) };
+                return Next::Go(process, grant);
+            }
+            if let Some((process, death)) = self.doomed.pop_front() {
+                self.turn = Turn::Of(process);
+                self.event(Some(process), Kind::Killed, 0, 0);
+                return Next::Go(process, Grant::Die(death));
+            }
+            self.outcome = self.limit();
+            if self.outcome.is_none() {
+                if let Some((process, grant)) = self.step() {
+                    self.held = Some((process, grant));
+                }
+            }
+        }
+    }
+
+    fn limit(&mut self) -> Option<Outcome> {
+        if self.queue.is_empty() && !self.advance() {
+            return Some(self.quiet());
+        }
+        if let Some(choice) = self.choices.divergence() {
+            return Some(Outcome::Diverged(choice));
+        }
+        match () {
+            () if self.steps >= self.config.max_steps => Some(Outcome::StepLimit),
+            () if self.clock.now() > self.config.max_virtual_time => Some(Outcome::TimeLimit),
+            () => None,
+        }
+    }
+
+    /// Nothing can happen any more.
+    fn quiet(&self) -> Outcome {
+        if self.alive(MAIN) {
+            Outcome::Deadlock
+        } else if self.config.fail_on_blocked && self.processes.iter().any(Option::is_some) {
+            Outcome::Blocked
+        } else {
+            Outcome::Done
+        }
+    }
+
+    /// Lets time pass until something can happen; false when nothing ever will.
+    fn advance(&mut self) -> bool {
+        while self.queue.is_empty() {
+            if !self.clock.jump() {
+                return false;
+            }
+            while let Some(due) = self.clock.pop_due() {
+                self.come_due(due);
+            }
+            if self.clock.now() > self.config.max_virtual_time || !self.doomed.is_empty() {
+                return true;
+            }
+        }
+        true
+    }
+
+    fn come_due(&mut self, due: Due) {
+        match due {
+            Due::Wake(process) => self.release(process, Op::Receive(Wait::Rest)),
+            Due::Release(process) => {
+                if let State::Stalled(op) = std::mem::replace(&mut self.expect(process).state, State::Waiting) {
+                    self.release(process, op);
+                }
+            }
+            Due::Arrive(key) => self.activate(key),
+            Due::Fire(reference) => self.queue.push_back(Ready::Fire(reference)),
+            Due::Tick(pair) => self.notice_cut(pair),
+        }
+    }
+
+    fn release(&mut self, process: ProcessId, op: Op) {
+        let entry = self.expect(process);
+        entry.deadline = None;
+        entry.slice = 0;
+        entry.state = State::Enabled(op);
+        self.queue.push_back(Ready::Run(process));
+    }
+
+    /// One choice and what follows from it; the answer to the process that was chosen, if one was.
+    fn step(&mut self) -> Option<(ProcessId, Grant)> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let ready = match self.choose() {
+            Decision::Run(index) => self.queue.remove(index)?,
+            Decision::Stall(index, length) => match self.queue.remove(index)? {
+                Ready::Run(process) => {
+                    self.stall(process, length);
+                    return None;
+                }
+                other => other,
+            },
+        };
+        match ready {
+            Ready::Run(process) => self.run(process),
+            Ready::Deliver(key) => {
+                self.deliver_first(key);
+                None
+            }
+            Ready::Fire(reference) => {
+                self.fire(reference);
+                None
+            }
+        }
+    }
+
+    fn choose(&mut self) -> Decision {
+        let next = self.clock.next().map(|due| due - self.clock.now());
+        // Holding back the only one that can run matters only if something falls due meanwhile.
+        let matters = self.queue.len() > 1 || next.is_some_and(|next| next <= self.config.max_stall);
+        let max_stall = if matters { self.config.max_stall } else { 0 };
+        let view = View { queue: &self.queue, processes: &self.processes };
+        self.choices.next(&Candidates::new(&view, view.queue.len()), max_stall, next)
+    }
+
+    fn stall(&mut self, process: ProcessId, length: Micros) {
+        self.event(Some(process), Kind::Stall, length, 0);
+        let deadline = self.clock.set(self.clock.now() + length, Due::Release(process));
+        let entry = self.expect(process);
+        entry.deadline = Some(deadline);
+        if let State::Enabled(op) = std::mem::replace(&mut entry.state, State::Waiting) {
+            entry.state = State::Stalled(op);
+        }
+    }
+
+    fn run(&mut self, process: ProcessId) -> Option<(ProcessId, Grant)> {
+        let State::Enabled(op) = std::mem::replace(&mut self.expect(process).state, State::Running) else {
+            unreachable!("only enabled processes are in the queue");
+        };
+        let grant = self.perform(process, op);
+        // One that has killed itself still has to send itself the reason; its next step is its last.
+        let goes_on = matches!(grant, Grant::Ended(_) | Grant::Sent(..)) || !self.is_ending(process);
+        goes_on.then_some((process, grant))
+    }
+
+    fn create(&mut self, node: NodeId) -> ProcessId {
+        let process = ProcessId(self.processes.len() as u32);
+        let mut entry = Process::new(node);
+        entry.state = State::Enabled(Op::Start);
+        self.processes.push(Some(entry));
+        self.homes.push(node);
+        self.labels.push(None);
+        self.queue.push_back(Ready::Run(process));
+        process
+    }
+
+    /// A living process; callers know that it lives.
+    fn expect(&mut self, process: ProcessId) -> &mut Process {
+        self.processes[process.0 as usize].as_mut().expect("the process is alive")
+    }
+
+    fn living(&mut self, process: ProcessId) -> Option<&mut Process> {
+        self.processes.get_mut(process.0 as usize)?.as_mut()
+    }
+
+    fn is_ending(&self, process: ProcessId) -> bool {
+        self.get(process).is_some_and(|entry| entry.state == State::Ending)
+    }
+
+    fn get(&self, process: ProcessId) -> Option<&Process> {
+        self.processes.get(process.0 as usize)?.as_ref()
+    }
+
+    fn home(&self, process: ProcessId) -> NodeId {
+        self.homes[process.0 as usize]
+    }
+
+    fn next_message(&mut self) -> MessageId {
+        self.messages += 1;
+        MessageId(self.messages)
+    }
+
+    fn event(&mut self, process: Option<ProcessId>, kind: Kind, object: u64, detail: u64) {
+        self.steps += 1;
+        let node = process.map(|process| self.home(process));
+        let time = self.clock.now();
+        let event = Event { step: self.steps, time, process, node, kind, object, detail, digest: 0, text: String::new() };
+        self.trace.push(event);
+    }
+}
+
+/// The queue as a strategy sees it.
+#[derive(Debug)]
+struct View<'a> {
+    queue: &'a VecDeque<Ready>,
+    processes: &'a [Option<Process>],
+}
+
+impl CandidateView for View<'_> {
+    fn candidate(&self, index: usize) -> Candidate {
+        match self.queue[index] {
+            Ready::Run(process) => {
+                let (object, write) = match self.processes[process.0 as usize].as_ref().map(|entry| &entry.state) {
+                    Some(State::Enabled(op)) => op.access(process),
+                    _ => (Object::World, true),
+                };
+                Candidate { process: Some(process), object, write }
+            }
+            Ready::Deliver(key) => Candidate { process: None, object: Op::Send(key.to).access(key.from).0, write: true },
+            Ready::Fire(_) => Candidate { process: None, object: Object::World, write: true },
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Carrying out an announced operation, now that its turn has come.
+
+use super::{Alias, Due, Ready, Simulation, Timer};
+use crate::clock::Micros;
+use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::network::Content;
+use crate::op::{AliasMode, ExitClass, Grant, Op, Refusal, SystemReason, Target, Wait};
+use crate::trace::Kind;
+
+impl Simulation {
+    pub(super) fn perform(&mut self, me: ProcessId, op: Op) -> Grant {
+        match op {
+            Op::Start => self.told(me, Kind::Start, 0, 0, Grant::Done),
+            Op::Yield => self.told(me, Kind::Yield, 0, 0, Grant::Done),
+            Op::Access { object, write } => {
+                let number = if let crate::strategy::Object::Shared(number) = object { number } else { 0 };
+                self.told(me, Kind::Access, number, u64::from(write), Grant::Done)
+            }
+            Op::Send(target) => self.send(me, target),
+            Op::Receive(wait) => self.receive(me, wait),
+            Op::Spawn { node, link, monitor } => self.spawn(me, node, link, monitor),
+            Op::Link(other) => self.link(me, other),
+            Op::Unlink(other) => self.unlink(me, other),
+            Op::Monitor { target, reference, alias } => self.monitor(me, target, reference, alias),
+            Op::Demonitor(reference) => self.demonitor(me, reference),
+            Op::Alias(reference, mode) => {
+                self.aliases.insert(reference, Alias { owner: me, mode });
+                self.told(me, Kind::Alias, reference.0, 0, Grant::Done)
+            }
+            Op::Unalias(reference) => self.unalias(me, reference),
+            Op::Signal(other, class) => self.signal(me, other, class),
+            Op::Exit(class) => {
+                self.event(Some(me), Kind::Exit, class as u64, 0);
+                Grant::Ended(self.end(me, class))
+            }
+            Op::TrapExit(on) => {
+                let before = std::mem::replace(&mut self.expect(me).trap_exit, on);
+                self.told(me, Kind::TrapExit, u64::from(on), 0, Grant::Bool(before))
+            }
+            Op::Register(name, process) => self.register(me, name, process),
+            Op::Unregister(name) => self.unregister(me, name),
+            Op::Whereis(name) => {
+                let found = self.network.node(self.home(me)).names.get(&name).copied();
+                let number = found.map_or(u64::MAX, |process| u64::from(process.0));
+                self.told(me, Kind::Whereis, u64::from(name.0), number, Grant::Process(found))
+            }
+            Op::StartTimer { after, target, reference } => self.start_timer(me, after, target, reference),
+            Op::CancelTimer(reference) => {
+                let left = self.cancel_timer(reference);
+                self.told(me, Kind::CancelTimer, reference.0, u64::from(left.is_some()), Grant::Timer(left))
+            }
+            Op::ReadTimer(reference) => {
+                let left = self.timers.get(&reference).map(|timer| (self.left(timer.due), timer.id));
+                self.told(me, Kind::ReadTimer, reference.0, 0, Grant::Timer(left))
+            }
+            Op::Partition(groups, mode) => self.partition(me, &groups, mode),
+            Op::Heal => self.heal(me),
+            Op::SetTickTime(time) => self.set_tick_time(me, time),
+            Op::StopNode(node) => self.stop_node(me, node),
+            Op::StartNode(name) => self.start_node(me, name),
+            Op::MonitorNode { node, lost, on } => self.monitor_node(me, node, lost, on),
+        }
+    }
+
+    pub(super) fn told(&mut self, me: ProcessId, kind: Kind, object: u64, detail: u64, grant: Grant) -> Grant {
+        self.event(Some(me), kind, object, detail);
+        grant
+    }
+
+    fn send(&mut self, me: ProcessId, target: Target) -> Grant {
+        let home = self.home(me);
+        let to = match target {
+            Target::Name(node, name) if node == home => match self.network.node(home).names.get(&name) {
+                Some(&process) => Target::Process(process),
+                None => return self.told(me, Kind::Lost, 0, u64::MAX, Grant::Refused(Refusal::BadName)),
+            },
+            target => target,
+        };
+        let receiver = match to {
+            Target::Process(process) => Some(process).filter(|&process| self.alive(process)),
+            Target::Alias(reference) => self.aliases.get(&reference).map(|alias| alias.owner),
+            Target::Name(node, _) => return self.send_to_remote_name(me, node, to),
+        };
+        let Some(receiver) = receiver else {
+            return self.told(me, Kind::Lost, 0, u64::MAX, Grant::Done);
+        };
+        let id = self.next_message();
+        if !self.can_send(home, self.home(receiver)) {
+            return self.told(me, Kind::Lost, id.0, u64::from(receiver.0), Grant::Done);
+        }
+        self.event(Some(me), Kind::Send, id.0, u64::from(receiver.0));
+        self.post(me, receiver, self.home(receiver), id, Content::Message(to), true);
+        Grant::Sent(receiver, id)
+    }
+
+    /// Who has the name is known only when the message arrives, so its term waits in the store.
+    fn send_to_remote_name(&mut self, me: ProcessId, node: NodeId, to: Target) -> Grant {
+        let id = self.next_message();
+        if !self.can_send(self.home(me), node) {
+            return self.told(me, Kind::Lost, id.0, u64::MAX, Grant::Done);
+        }
+        self.event(Some(me), Kind::Send, id.0, u64::MAX);
+        self.post_to(me, to, node, id, Content::Message(to), true);
+        Grant::Parked(id)
+    }
+
+    fn receive(&mut self, me: ProcessId, _wait: Wait) -> Grant {
+        let process = self.expect(me);
+        let items = std::mem::take(&mut process.inbox);
+        if items.is_empty() {
+            process.receive_until = None;
+            return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
+        }
+        let count = items.len() as u64;
+        self.told(me, Kind::Receive, count, 0, Grant::Items(items))
+    }
+
+    fn spawn(&mut self, me: ProcessId, node: NodeId, link: bool, monitor: Option<RefId>) -> Grant {
+        if !self.network.connected(self.home(me), node) {
+            return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
+        }
+        let child = self.create(node);
+        self.event(Some(me), Kind::Spawn, u64::from(child.0), u64::from(link) | u64::from(monitor.is_some()) << 1);
+        if link {
+            self.expect(me).links.insert(child);
+            self.expect(child).links.insert(me);
+        }
+        if let Some(reference) = monitor {
+            self.watch(me, child, reference, Target::Process(child));
+        }
+        Grant::Spawned(Some(child))
+    }
+
+    fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        self.event(Some(me), Kind::Link, u64::from(other.0), 0);
+        if me == other || self.get(me).is_some_and(|process| process.links.contains(&other)) {
+            return Grant::Bool(true);
+        }
+        let (home, away) = (self.home(me), self.home(other));
+        let reachable = self.network.connected(home, away);
+        if reachable && self.alive(other) {
+            self.expect(me).links.insert(other);
+            self.expect(other).links.insert(me);
+            return Grant::Bool(true);
+        }
+        // On one node the caller learns of it by an exception, unless it traps exits (erlang:link/1).
+        if home == away && !self.expect(me).trap_exit {
+            return Grant::Refused(Refusal::Noproc);
+        }
+        let reason = if reachable { SystemReason::Noproc } else { SystemReason::Noconnection };
+        self.expect(me).links.insert(other);
+        self.exit_by_link(other, me, reason);
+        Grant::Bool(true)
+    }
+
+    fn unlink(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        self.expect(me).links.remove(&other);
+        if let Some(entry) = self.living(other) {
+            entry.links.remove(&me);
+        }
+        self.told(me, Kind::Unlink, u64::from(other.0), 0, Grant::Bool(true))
+    }
+
+    fn monitor(&mut self, me: ProcessId, target: Target, reference: RefId, alias: Option<AliasMode>) -> Grant {
+        self.event(Some(me), Kind::Monitor, reference.0, 0);
+        if let Some(mode) = alias {
+            self.aliases.insert(reference, Alias { owner: me, mode });
+        }
+        let (node, found) = match target {
+            Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
+            Target::Name(node, name) => (node, self.network.node(node).names.get(&name).copied()),
+            Target::Alias(_) => return Grant::Done,
+        };
+        let reachable = self.network.connected(self.home(me), node);
+        match found {
+            Some(process) if process == me => {}
+            Some(process) if reachable => self.watch(me, process, reference, target),
+            _ => {
+                let reason = if reachable { SystemReason::Noproc } else { SystemReason::Noconnection };
+                self.expect(me).watching.insert(reference, target);
+                self.down(me, reference, reason);
+            }
+        }
+        Grant::Done
+    }
+
+    fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId, target: Target) {
+        // A name is kept as the process it stood for: a monitor stays with the process.
+        let _ = target;
+        self.expect(me).watching.insert(reference, Target::Process(process));
+        self.expect(process).watched_by.insert(reference, me);
+    }
+
+    fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        let found = self.unwatch(me, reference);
+        self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
+    }
+
+    /// Takes a monitor back, and the alias that ends with it; whether there was one.
+    pub(super) fn unwatch(&mut self, me: ProcessId, reference: RefId) -> bool {
+        if self.aliases.get(&reference).is_some_and(|alias| alias.mode != AliasMode::Explicit) {
+            self.aliases.remove(&reference);
+        }
+        let Some(target) = self.expect(me).watching.remove(&reference) else {
+            return false;
+        };
+        if let Target::Process(process) = target {
+            if let Some(entry) = self.living(process) {
+                entry.watched_by.remove(&reference);
+            }
+        }
+        true
+    }
+
+    fn unalias(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        let mine = self.aliases.get(&reference).is_some_and(|alias| alias.owner == me);
+        if mine {
+            self.aliases.remove(&reference);
+        }
+        self.told(me, Kind::Unalias, reference.0, u64::from(mine), Grant::Bool(mine))
+    }
+
+    fn signal(&mut self, me: ProcessId, to: ProcessId, class: ExitClass) -> Grant {
+        let id = self.next_message();
+        self.event(Some(me), Kind::Signal, u64::from(to.0), class as u64);
+        if !self.alive(to) || !self.network.connected(self.home(me), self.home(to)) {
+            return Grant::Done;
+        }
+        let content = Content::Exit { from: me, to, link: false, class, system: None };
+        self.post(me, to, self.home(to), id, content, true);
+        Grant::Sent(to, id)
+    }
+
+    fn register(&mut self, me: ProcessId, name: Symbol, process: ProcessId) -> Grant {
+        let home = self.home(me);
+        self.event(Some(me), Kind::Register, u64::from(name.0), u64::from(process.0));
+        let free = !self.network.node(home).names.contains_key(&name);
+        let nameless = self.get(process).is_some_and(|entry| entry.name.is_none());
+        if !free || !nameless || !self.alive(process) || self.home(process) != home {
+            return Grant::Refused(Refusal::BadName);
+        }
+        self.network.node_mut(home).names.insert(name, process);
+        self.expect(process).name = Some(name);
+        self.labels[process.0 as usize] = Some(name);
+        Grant::Bool(true)
+    }
+
+    fn unregister(&mut self, me: ProcessId, name: Symbol) -> Grant {
+        let home = self.home(me);
+        self.event(Some(me), Kind::Unregister, u64::from(name.0), 0);
+        match self.network.node_mut(home).names.remove(&name) {
+            Some(process) => {
+                self.expect(process).name = None;
+                Grant::Bool(true)
+            }
+            None => Grant::Refused(Refusal::BadName),
+        }
+    }
+
+    fn start_timer(&mut self, me: ProcessId, after: Micros, target: Target, reference: RefId) -> Grant {
+        let id = self.next_message();
+        let due = self.clock.now().saturating_add(after);
+        let deadline = self.clock.set(due, Due::Fire(reference));
+        self.timers.insert(reference, Timer { target, id, due, deadline });
+        self.told(me, Kind::StartTimer, reference.0, after, Grant::Parked(id))
+    }
+
+    fn cancel_timer(&mut self, reference: RefId) -> Option<(Micros, crate::ids::MessageId)> {
+        let timer = self.timers.remove(&reference)?;
+        self.clock.cancel(timer.deadline);
+        self.queue.retain(|&ready| ready != Ready::Fire(reference));
+        Some((self.left(timer.due), timer.id))
+    }
+
+    fn left(&self, due: Micros) -> Micros {
+        due.saturating_sub(self.clock.now())
+    }
+}

@@ -1,0 +1,143 @@
+//! Questions about the state of a run. None of them is a step.
+
+use super::{Outcome, Simulation, Turn};
+use crate::clock::Micros;
+use crate::ids::{NodeId, ProcessId, Symbol};
+use crate::trace::Event;
+
+impl Simulation {
+    /// How the run ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// The process whose turn it is.
+    pub fn running(&self) -> Option<ProcessId> {
+        match self.turn {
+            Turn::Of(process) | Turn::Reaping(process) => Some(process),
+            Turn::Nobody => None,
+        }
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        self.config.seed
+    }
+
+    /// The number of events so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The virtual time since the start of the run.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// The hash of the schedule so far.
+    pub fn hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// The choice log; empty unless recorded.
+    pub fn choices(&self) -> &[u64] {
+        self.choices.log()
+    }
+
+    /// The events; empty unless recorded.
+    pub fn trace_events(&self) -> &[Event] {
+        self.trace.events()
+    }
+
+    /// Puts what the last event of the running process was into words, with a digest of its terms.
+    pub fn note(&mut self, text: String, digest: u64) {
+        let running = self.running();
+        self.trace.note(running, text, digest);
+    }
+
+    /// A number for the program under test, from its own stream.
+    pub fn random(&mut self) -> u64 {
+        self.program.next_u64()
+    }
+
+    /// The number of a name.
+    pub fn intern(&mut self, name: &str) -> Symbol {
+        self.symbols.intern(name)
+    }
+
+    /// A number's name.
+    pub fn symbol(&self, symbol: Symbol) -> &str {
+        self.symbols.name(symbol)
+    }
+
+    /// The node of that name, up or down.
+    pub fn node_id(&self, name: Symbol) -> Option<NodeId> {
+        let index = self.network.nodes.iter().position(|node| node.symbol == name)?;
+        Some(NodeId(index as u16))
+    }
+
+    /// A node's name.
+    pub fn node_symbol(&self, node: NodeId) -> Symbol {
+        self.network.node(node).symbol
+    }
+
+    /// A process's node, also of a dead one.
+    pub fn node_of(&self, process: ProcessId) -> Option<NodeId> {
+        self.homes.get(process.0 as usize).copied()
+    }
+
+    /// All nodes ever named, and whether each is up; the control node first.
+    pub fn nodes(&self) -> Vec<(NodeId, bool)> {
+        self.network.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u16), node.up)).collect()
+    }
+
+    /// The nodes that `node` is connected to.
+    pub fn visible(&self, node: NodeId) -> Vec<NodeId> {
+        self.network.visible(node)
+    }
+
+    /// Whether a process exists and has not been killed.
+    pub fn alive(&self, process: ProcessId) -> bool {
+        self.get(process).is_some_and(|entry| entry.state != crate::process::State::Ending)
+    }
+
+    /// The names registered on a node, in the order the run first met them.
+    pub fn names(&self, node: NodeId) -> Vec<Symbol> {
+        self.network.node(node).names.keys().copied().collect()
+    }
+
+    /// A process's links.
+    pub fn links(&self, process: ProcessId) -> Vec<ProcessId> {
+        self.get(process).map(|entry| entry.links.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Whether a process traps exits.
+    pub fn traps(&self, process: ProcessId) -> bool {
+        self.get(process).is_some_and(|entry| entry.trap_exit)
+    }
+
+    /// The name a process has, or had last.
+    pub fn name_of(&self, process: ProcessId) -> Option<Symbol> {
+        self.labels.get(process.0 as usize).copied().flatten()
+    }
+
+    /// The name a process has now.
+    pub fn registered_name(&self, process: ProcessId) -> Option<Symbol> {
+        self.get(process)?.name
+    }
+
+    /// How much has been delivered to a process that it has not fetched.
+    pub fn queue_len(&self, process: ProcessId) -> usize {
+        self.get(process).map_or(0, |entry| entry.inbox.len())
+    }
+
+    /// The processes that live.
+    pub fn waiting(&self) -> Vec<ProcessId> {
+        (0..self.process_count()).map(ProcessId).filter(|&process| self.alive(process)).collect()
+    }
+
+    /// How many processes there ever were.
+    pub fn process_count(&self) -> u32 {
+        self.processes.len() as u32
+    }
+}

@@ -1,0 +1,298 @@
+//! Signals under way, their delivery, and the ends of processes.
+
+use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
+use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId};
+use crate::network::{Channel, ChannelKey, ChannelState, Content, Packet, PartitionMode};
+use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, SystemReason, Target, Wait};
+use crate::process::State;
+use crate::trace::Kind;
+
+impl Simulation {
+    /// Whether a message from one node to another is taken on at all.
+    pub(super) fn can_send(&self, from: NodeId, to: NodeId) -> bool {
+        let cut = self.network.cut(from, to);
+        self.network.node(to).up && !cut.is_some_and(|cut| cut.mode == PartitionMode::Drop)
+    }
+
+    /// Sends a signal to a process on its way.
+    pub(super) fn post(
+        &mut self,
+        from: ProcessId,
+        to: ProcessId,
+        node: NodeId,
+        id: MessageId,
+        content: Content,
+        instant: bool,
+    ) {
+        self.post_to(from, Target::Process(to), node, id, content, instant);
+    }
+
+    /// Sends a signal on its way; on the same node, and if `instant`, it arrives at once.
+    pub(super) fn post_to(
+        &mut self,
+        sender: ProcessId,
+        to: Target,
+        node: NodeId,
+        id: MessageId,
+        content: Content,
+        instant: bool,
+    ) {
+        let from = self.home(sender);
+        let key = ChannelKey { from: sender, to };
+        if from == node && instant && !self.config.async_delivery {
+            return self.deliver(sender, id, content);
+        }
+        let wired = from != node && from != CONTROL && node != CONTROL;
+        let latency = if wired { self.choices.latency(self.config.max_latency) } else { 0 };
+        let packet = Packet { id, from, to: node, arrives: self.clock.now() + latency, content };
+        let channel = self.network.channels.entry(key).or_default();
+        channel.packets.push_back(packet);
+        if channel.state == ChannelState::Idle {
+            self.activate(key);
+        }
+    }
+
+    /// Looks at a channel's first packet: when can it be delivered?
+    pub(super) fn activate(&mut self, key: ChannelKey) {
+        let Some(&packet) = self.network.channels.get(&key).and_then(|channel| channel.packets.front()) else {
+            self.network.channels.remove(&key);
+            return;
+        };
+        let state = if packet.arrives > self.clock.now() {
+            ChannelState::UnderWay(self.clock.set(packet.arrives, Due::Arrive(key)))
+        } else if self.is_held(&packet) {
+            ChannelState::Held
+        } else {
+            self.queue.push_back(Ready::Deliver(key));
+            ChannelState::Enabled
+        };
+        if let Some(channel) = self.network.channels.get_mut(&key) {
+            channel.state = state;
+        }
+    }
+
+    fn is_held(&self, packet: &Packet) -> bool {
+        let cut = self.network.cut(packet.from, packet.to);
+        cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || !packet.content.can_be_lost())
+    }
+
+    /// Delivers a channel's first packet, unless a cut has come between.
+    pub(super) fn deliver_first(&mut self, key: ChannelKey) {
+        let Some(channel) = self.network.channels.get_mut(&key) else { return };
+        let Some(packet) = channel.packets.pop_front() else { return };
+        if self.is_held(&packet) {
+            let channel = self.network.channels.entry(key).or_default();
+            channel.packets.push_front(packet);
+            channel.state = ChannelState::Held;
+            return;
+        }
+        if self.can_send(packet.from, packet.to) || !packet.content.can_be_lost() {
+            self.deliver(key.from, packet.id, packet.content);
+        } else {
+            self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0));
+        }
+        self.activate(key);
+    }
+
+    /// Delivers all that partitions held back, in the order it was sent.
+    pub(super) fn deliver_held(&mut self) {
+        let mut held = Vec::new();
+        self.network.channels.retain(|key, channel| {
+            let keep = channel.state != ChannelState::Held;
+            if !keep {
+                held.extend(channel.packets.drain(..).map(|packet| (packet.id, key.from, packet.content)));
+            }
+            keep
+        });
+        held.sort_unstable_by_key(|&(id, ..)| id);
+        for (id, from, content) in held {
+            self.deliver(from, id, content);
+        }
+    }
+
+    /// Everything under way from and to a node is lost.
+    pub(super) fn lose_all(&mut self, node: NodeId) {
+        let touches = |channel: &Channel| channel.packets.iter().any(|packet| packet.from == node || packet.to == node);
+        let lost: Vec<_> = self.network.channels.iter().filter(|(_, channel)| touches(channel)).map(|(key, _)| *key).collect();
+        for key in lost {
+            if let Some(Channel { state: ChannelState::UnderWay(deadline), .. }) = self.network.channels.remove(&key) {
+                self.clock.cancel(deadline);
+            }
+            self.queue.retain(|&ready| ready != Ready::Deliver(key));
+        }
+    }
+
+    pub(super) fn fire(&mut self, reference: RefId) {
+        let Some(timer) = self.timers.remove(&reference) else { return };
+        let receiver = match timer.target {
+            Target::Process(process) => Some(process),
+            Target::Name(node, name) => self.network.node(node).names.get(&name).copied(),
+            Target::Alias(_) => None,
+        };
+        match receiver.filter(|&process| self.alive(process)) {
+            Some(process) => {
+                self.event(Some(process), Kind::Fire, reference.0, timer.id.0);
+                self.drop_in(process, Item::Parked(timer.id));
+            }
+            None => self.event(None, Kind::Fire, reference.0, timer.id.0),
+        }
+    }
+
+    fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
+        match content {
+            Content::Message(target) => self.deliver_message(from, id, target),
+            Content::Exit { from, to, link, class, system } => self.deliver_exit(id, from, to, link, class, system),
+            Content::Down { reference, to, system } => self.deliver_down(id, reference, to, system),
+        }
+    }
+
+    fn deliver_message(&mut self, from: ProcessId, id: MessageId, target: Target) {
+        let (receiver, item) = match target {
+            Target::Process(process) => (Some(process), Item::Term(id)),
+            Target::Name(node, name) => (self.network.node(node).names.get(&name).copied(), Item::Parked(id)),
+            Target::Alias(reference) => (self.through_alias(reference), Item::Term(id)),
+        };
+        match receiver.filter(|&process| self.alive(process)) {
+            Some(process) => {
+                // A local delivery is part of its send and no event of its own.
+                if self.home(from) != self.home(process) || self.config.async_delivery {
+                    self.event(Some(process), Kind::Deliver, id.0, u64::from(from.0));
+                }
+                self.drop_in(process, item);
+            }
+            None => self.event(None, Kind::Lost, id.0, u64::from(from.0)),
+        }
+    }
+
+    fn through_alias(&mut self, reference: RefId) -> Option<ProcessId> {
+        let alias = *self.aliases.get(&reference)?;
+        if alias.mode == AliasMode::ReplyDemonitor && self.alive(alias.owner) {
+            self.unwatch(alias.owner, reference);
+        }
+        if matches!(alias.mode, AliasMode::Reply | AliasMode::ReplyDemonitor) {
+            self.aliases.remove(&reference);
+        }
+        Some(alias.owner)
+    }
+
+    fn deliver_exit(
+        &mut self,
+        id: MessageId,
+        from: ProcessId,
+        to: ProcessId,
+        link: bool,
+        class: ExitClass,
+        system: Option<SystemReason>,
+    ) {
+        let Some(process) = self.living(to) else { return };
+        if link && !process.links.remove(&from) {
+            return;
+        }
+        let kill = class == ExitClass::Kill && !link;
+        if process.trap_exit && !kill {
+            let item = system.map_or(Item::Term(id), |reason| Item::Exit(from, reason));
+            self.drop_in(to, item);
+        } else if class != ExitClass::Normal || (!link && from == to) {
+            let death = match system {
+                _ if kill => Death::System(SystemReason::Killed),
+                Some(reason) => Death::System(reason),
+                None => Death::Signal(id),
+            };
+            self.kill(to, death);
+        }
+    }
+
+    fn deliver_down(&mut self, id: MessageId, reference: RefId, to: ProcessId, system: Option<SystemReason>) {
+        if self.alive(to) && self.unwatch(to, reference) {
+            self.drop_in(to, system.map_or(Item::Term(id), |reason| Item::Down(reference, reason)));
+        }
+    }
+
+    /// A monitor fires at once, with a reason of the core's own.
+    pub(super) fn down(&mut self, to: ProcessId, reference: RefId, reason: SystemReason) {
+        self.deliver_down(MessageId(0), reference, to, Some(reason));
+    }
+
+    /// A link breaks at once, with a reason of the core's own.
+    pub(super) fn exit_by_link(&mut self, from: ProcessId, to: ProcessId, reason: SystemReason) {
+        self.deliver_exit(MessageId(0), from, to, true, ExitClass::Crash, Some(reason));
+    }
+
+    /// Puts something in a mailbox and wakes its owner if it waits.
+    pub(super) fn drop_in(&mut self, to: ProcessId, item: Item) {
+        let process = self.expect(to);
+        process.inbox.push(item);
+        if process.state == State::Waiting {
+            if let Some(deadline) = process.deadline.take() {
+                self.clock.cancel(deadline);
+            }
+            self.release(to, Op::Receive(Wait::Rest));
+        }
+    }
+
+    fn release_from_queue(&mut self, process: ProcessId) {
+        self.queue.retain(|&ready| ready != Ready::Run(process));
+    }
+
+    /// Kills a process: whatever it had announced never happens.
+    pub(super) fn kill(&mut self, process: ProcessId, death: Death) {
+        if self.is_ending(process) {
+            return;
+        }
+        let entry = self.expect(process);
+        let before = std::mem::replace(&mut entry.state, State::Ending);
+        if let Some(deadline) = entry.deadline.take() {
+            self.clock.cancel(deadline);
+        }
+        if matches!(before, State::Enabled(_)) {
+            self.release_from_queue(process);
+        }
+        self.doomed.push_back((process, death));
+    }
+
+    /// Takes a process out of the world. Links come before monitors, as in the VM.
+    pub(super) fn end(&mut self, me: ProcessId, class: ExitClass) -> Vec<Notice> {
+        let stopped = !self.network.node(self.home(me)).up;
+        self.turn = Turn::Reaping(me);
+        let Some(process) = self.processes[me.0 as usize].take() else { return Vec::new() };
+        if let Some(name) = process.name {
+            self.network.node_mut(process.node).names.remove(&name);
+        }
+        for (reference, target) in &process.watching {
+            if let Target::Process(watched) = target {
+                if let Some(entry) = self.living(*watched) {
+                    entry.watched_by.remove(reference);
+                }
+            }
+        }
+        self.aliases.retain(|_, alias| alias.owner != me);
+        let mut notices = Vec::new();
+        for to in process.links {
+            let id = self.next_message();
+            let content = Content::Exit { from: me, to, link: true, class, system: None };
+            self.post(me, to, self.home(to), id, content, false);
+            notices.push(Notice { to, id, monitor: None });
+        }
+        for (reference, to) in process.watched_by {
+            let id = self.next_message();
+            self.post(me, to, self.home(to), id, Content::Down { reference, to, system: None }, false);
+            notices.push(Notice { to, id, monitor: Some(reference) });
+        }
+        self.judge_end(me, class, stopped);
+        notices
+    }
+
+    /// Whether the run ends with this process.
+    fn judge_end(&mut self, me: ProcessId, class: ExitClass, stopped: bool) {
+        if me == MAIN && !self.config.quiescence && !self.config.fail_on_blocked {
+            self.outcome = Some(Outcome::Done);
+        } else if me != MAIN && self.config.fail_on_crash && class == ExitClass::Crash && !stopped {
+            self.outcome = Some(Outcome::Crashed(me));
+        }
+    }
+
+    /// Checks that a process is one of this run, dead or alive.
+    pub fn check_process(&self, process: ProcessId) -> Result<(), Misuse> {
+        if (process.0 as usize) < self.homes.len() { Ok(()) } else { Err(Misuse::UnknownProcess) }
+    }
+}

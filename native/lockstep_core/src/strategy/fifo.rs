@@ -1,0 +1,20 @@
+use super::{Candidates, Strategy};
+use crate::clock::Micros;
+
+/// The undisturbed schedule: a process runs until it blocks, then the one that has waited longest; no delays.
+#[derive(Debug, Default)]
+pub struct Fifo;
+
+impl Strategy for Fifo {
+    fn schedule(&mut self, _candidates: &Candidates<'_>, _choices: usize) -> usize {
+        0
+    }
+
+    fn stall(&mut self, _max: Micros, _next: Option<Micros>) -> Micros {
+        1
+    }
+
+    fn latency(&mut self, _max: Micros) -> Micros {
+        0
+    }
+}

@@ -1,0 +1,169 @@
+//! What happened in a run: a rolling hash of every run, and the events themselves of a recorded one.
+
+use serde::Serialize;
+
+use crate::clock::Micros;
+use crate::ids::{NodeId, ProcessId};
+
+/// The version of the trace file's format, its first field.
+pub const TRACE_VERSION: u32 = 1;
+
+/// The name of what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Kind {
+    Start,
+    Send,
+    Lost,
+    Deliver,
+    Receive,
+    Timeout,
+    Spawn,
+    Link,
+    Unlink,
+    Monitor,
+    Demonitor,
+    Alias,
+    Unalias,
+    Signal,
+    Exit,
+    TrapExit,
+    Register,
+    Unregister,
+    Whereis,
+    StartTimer,
+    CancelTimer,
+    ReadTimer,
+    Fire,
+    Access,
+    Yield,
+    Stall,
+    Killed,
+    Partition,
+    Heal,
+    Tick,
+    SetTickTime,
+    StopNode,
+    StartNode,
+    MonitorNode,
+}
+
+impl Kind {
+    /// The name in a trace.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Start => "start",
+            Kind::Send => "send",
+            Kind::Lost => "lost",
+            Kind::Deliver => "deliver",
+            Kind::Receive => "receive",
+            Kind::Timeout => "timeout",
+            Kind::Spawn => "spawn",
+            Kind::Link => "link",
+            Kind::Unlink => "unlink",
+            Kind::Monitor => "monitor",
+            Kind::Demonitor => "demonitor",
+            Kind::Alias => "alias",
+            Kind::Unalias => "unalias",
+            Kind::Signal => "signal",
+            Kind::Exit => "exit",
+            Kind::TrapExit => "trap_exit",
+            Kind::Register => "register",
+            Kind::Unregister => "unregister",
+            Kind::Whereis => "whereis",
+            Kind::StartTimer => "start_timer",
+            Kind::CancelTimer => "cancel_timer",
+            Kind::ReadTimer => "read_timer",
+            Kind::Fire => "fire",
+            Kind::Access => "access",
+            Kind::Yield => "yield",
+            Kind::Stall => "stall",
+            Kind::Killed => "killed",
+            Kind::Partition => "partition",
+            Kind::Heal => "heal",
+            Kind::Tick => "tick",
+            Kind::SetTickTime => "set_tick_time",
+            Kind::StopNode => "stop_node",
+            Kind::StartNode => "start_node",
+            Kind::MonitorNode => "monitor_node",
+        }
+    }
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Which step of the run, from 1.
+    pub step: u64,
+    /// When, in virtual microseconds.
+    pub time: Micros,
+    /// Who did it; none where the network or the clock acts.
+    pub process: Option<ProcessId>,
+    /// On which node.
+    pub node: Option<NodeId>,
+    /// What.
+    pub kind: Kind,
+    /// Upon what: a number whose meaning depends on the kind.
+    pub object: u64,
+    /// A second such number.
+    pub detail: u64,
+    /// A digest of the terms involved, as the BEAM side gave it.
+    pub digest: u64,
+    /// The event in words, as the BEAM side gave it.
+    pub text: String,
+}
+
+/// The events of a run and their rolling hash.
+#[derive(Debug, Default)]
+pub struct Trace {
+    hash: u64,
+    events: Option<Vec<Event>>,
+}
+
+impl Trace {
+    /// A trace that keeps its events only if `record`.
+    pub fn new(record: bool) -> Self {
+        Trace { hash: 0, events: record.then(Vec::new) }
+    }
+
+    /// The hash of all events so far. Two runs with the same hash took the same schedule.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The events; empty unless recorded.
+    pub fn events(&self) -> &[Event] {
+        self.events.as_deref().unwrap_or_default()
+    }
+
+    /// Whether events are kept.
+    pub fn recording(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// Puts the last event of `process` into words, with a digest of the terms involved.
+    pub fn note(&mut self, process: Option<ProcessId>, text: String, digest: u64) {
+        let events = self.events.iter_mut().flatten().rev();
+        if let Some(event) = { events }.find(|event| event.process == process) {
+            event.text = text;
+            event.digest = digest;
+        }
+    }
+
+    /// Adds an event. Words and digest do not count for the hash, which must be the same whether recorded or not.
+    pub fn push(&mut self, event: Event) {
+        self.mix(event.time);
+        self.mix(event.process.map_or(u64::MAX, |process| u64::from(process.0)) << 8 | event.kind as u64);
+        self.mix(event.object);
+        self.mix(event.detail);
+        if let Some(events) = &mut self.events {
+            events.push(event);
+        }
+    }
+
+    /// Multiply and rotate, with an odd constant (the golden ratio): cheap, and the same on every machine.
+    fn mix(&mut self, value: u64) {
+        self.hash = (self.hash ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
+}

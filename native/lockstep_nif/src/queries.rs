@@ -1,0 +1,205 @@
+//! Everything that is not a step: the start and end of a session, and questions about it.
+
+use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
+use lockstep_core::{Config, Event, NodeId, Outcome, ProcessId, Simulation, trace_file};
+use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
+
+use crate::fault::Fault;
+use crate::session::{Inner, Session};
+use crate::steps::done;
+use crate::terms::{self, process};
+
+#[derive(Debug, NifMap)]
+struct Settings {
+    seed: u64,
+    strategy: StrategyName,
+    max_steps: u64,
+    max_virtual_time: u64,
+    max_stall: u64,
+    max_latency: u64,
+    r#async: bool,
+    quiescence: bool,
+    fail_on_crash: bool,
+    fail_on_blocked: bool,
+    record: bool,
+    control: Atom,
+}
+
+#[derive(Debug, NifTaggedEnum)]
+enum StrategyName {
+    Random,
+    Fifo,
+    Replay(Vec<u64>),
+}
+
+impl StrategyName {
+    fn build(self, seed: u64) -> Box<dyn Strategy> {
+        match self {
+            StrategyName::Random => Box::new(Random::new(seed)),
+            StrategyName::Fifo => Box::new(Fifo),
+            StrategyName::Replay(choices) => Box::new(Replay::new(choices)),
+        }
+    }
+}
+
+#[derive(Debug, NifTaggedEnum)]
+enum Verdict {
+    Done,
+    Deadlock,
+    StepLimit,
+    TimeLimit,
+    Blocked,
+    Crashed(u32),
+    Lost(u32),
+    Diverged(u64),
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Verdict::Done,
+            Outcome::Deadlock => Verdict::Deadlock,
+            Outcome::StepLimit => Verdict::StepLimit,
+            Outcome::TimeLimit => Verdict::TimeLimit,
+            Outcome::Blocked => Verdict::Blocked,
+            Outcome::Crashed(process) => Verdict::Crashed(process.0),
+            Outcome::Lost(process) => Verdict::Lost(process.0),
+            Outcome::Diverged(choice) => Verdict::Diverged(choice),
+        }
+    }
+}
+
+#[rustler::nif]
+fn new(env: Env<'_>, settings: Settings, warden: LocalPid) -> NifResult<ResourceArc<Session>> {
+    let config = Config {
+        seed: settings.seed,
+        max_steps: settings.max_steps,
+        max_virtual_time: settings.max_virtual_time,
+        max_stall: settings.max_stall,
+        max_latency: settings.max_latency,
+        async_delivery: settings.r#async,
+        quiescence: settings.quiescence,
+        fail_on_crash: settings.fail_on_crash,
+        fail_on_blocked: settings.fail_on_blocked,
+        record: settings.record,
+        control: settings.control.to_term(env).atom_to_string()?,
+    };
+    let strategy = settings.strategy.build(settings.seed);
+    Ok(ResourceArc::new(Session::new(Inner::new(Simulation::new(config, strategy), warden))))
+}
+
+/// Defines a NIF that answers a question.
+macro_rules! queries {
+    ($($name:ident($($arg:ident: [$($ty:tt)+]),*) => |$env:ident, $inner:ident| $answer:expr;)*) => {
+        $(
+            #[rustler::nif]
+            fn $name<'a>(env: Env<'a>, session: &Session, $($arg: $($ty)+),*) -> Term<'a> {
+                let $env = env;
+                let result: Result<Term<'a>, Fault> = session.with(|$inner| Ok($answer.encode($env)));
+                terms::answer($env, result)
+            }
+        )*
+    };
+}
+
+queries! {
+    born(id: [u32], shown: [Term<'a>], real: [LocalPid]) => |env, inner| {
+        inner.born(ProcessId(id), shown, real)?;
+        done(env)
+    };
+    note(text: [&str], digest: [u64]) => |env, inner| {
+        inner.simulation.note(text.to_owned(), digest);
+        done(env)
+    };
+    random() => |env, inner| inner.simulation.random();
+    now() => |env, inner| inner.simulation.now();
+    id(pid: [Term<'a>]) => |env, inner| inner.id(pid).map(|process| process.0);
+    real_pid(pid: [Term<'a>]) => |env, inner| inner.id(pid).and_then(|process| inner.pids(process).real);
+    alive(pid: [Term<'a>]) => |env, inner| inner.id(pid).is_some_and(|process| inner.simulation.alive(process));
+    node_of(pid: [Term<'a>]) => |env, inner| match inner.id(pid).and_then(|process| inner.simulation.node_of(process)) {
+        Some(node) => Some(inner.node_atom(node, env)?),
+        None => None,
+    };
+    nodes() => |env, inner| {
+        let all = inner.simulation.nodes().into_iter();
+        all.map(|(node, up)| Ok((inner.node_atom(node, env)?, up))).collect::<Result<Vec<_>, Fault>>()?
+    };
+    visible(node: [Atom]) => |env, inner| {
+        let node = inner.node(node, env)?;
+        node_atoms(env, inner, inner.simulation.visible(node))?
+    };
+    names(node: [Atom]) => |env, inner| {
+        let node = inner.node(node, env)?;
+        let all = inner.simulation.names(node).into_iter();
+        all.map(|name| inner.atom(name, env)).collect::<Result<Vec<_>, Fault>>()?
+    };
+    info(pid: [Term<'a>]) => |env, inner| {
+        let process = process(inner, pid)?;
+        let links: Vec<_> = inner.simulation.links(process).into_iter().filter_map(|id| inner.pids(id).shown).collect();
+        let name = inner.simulation.registered_name(process).map(|name| inner.atom(name, env)).transpose()?;
+        (links, inner.simulation.traps(process), name, inner.simulation.queue_len(process))
+    };
+    real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
+    waiting() => |env, inner| {
+        let all = inner.simulation.waiting().into_iter();
+        all.map(|process| (process.0, inner.pids(process).real)).collect::<Vec<_>>()
+    };
+    outcome() => |env, inner| inner.simulation.outcome().map(Verdict::from);
+    stats() => |env, inner| (inner.simulation.steps(), inner.simulation.now(), inner.simulation.hash());
+    choices() => |env, inner| inner.simulation.choices().to_vec();
+    processes() => |env, inner| {
+        let all = (0..inner.simulation.process_count()).map(ProcessId);
+        all.map(|process| process_entry(env, inner, process)).collect::<Result<Vec<_>, Fault>>()?
+    };
+    events() => |env, inner| {
+        let all = inner.simulation.trace_events().to_vec();
+        all.iter().map(|event| event_term(env, inner, event)).collect::<Result<Vec<_>, Fault>>()?
+    };
+    trace() => |env, inner| {
+        let bytes = trace_file::to_bytes(&inner.simulation).map_err(|_| Fault::BadArgument)?;
+        binary(env, &bytes)?
+    };
+}
+
+#[rustler::nif]
+fn progress(session: &Session) -> u64 {
+    session.progress()
+}
+
+#[rustler::nif]
+fn close<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
+    terms::answer(env, session.close().map(|()| done(env)))
+}
+
+fn node_atoms(env: Env<'_>, inner: &mut Inner, nodes: Vec<NodeId>) -> Result<Vec<Atom>, Fault> {
+    nodes.into_iter().map(|node| inner.node_atom(node, env)).collect()
+}
+
+fn process_entry(env: Env<'_>, inner: &mut Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>), Fault> {
+    let node = inner.simulation.node_of(process).ok_or(Fault::BadArgument)?;
+    let name = inner.simulation.name_of(process).map(|name| inner.atom(name, env)).transpose()?;
+    Ok((process.0, inner.node_atom(node, env)?, name))
+}
+
+/// `{step, time, process, node, kind, object, detail, digest, text}`; a tuple too long for the derived encoders.
+fn event_term<'a>(env: Env<'a>, inner: &mut Inner, event: &Event) -> Result<Term<'a>, Fault> {
+    let node = event.node.map(|node| inner.node_atom(node, env)).transpose()?;
+    let fields = [
+        event.step.encode(env),
+        event.time.encode(env),
+        event.process.map(|process| process.0).encode(env),
+        node.encode(env),
+        Atom::from_str(env, event.kind.name())?.encode(env),
+        event.object.encode(env),
+        event.detail.encode(env),
+        event.digest.encode(env),
+        binary(env, event.text.as_bytes())?.encode(env),
+    ];
+    Ok(rustler::types::tuple::make_tuple(env, &fields))
+}
+
+fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Result<Binary<'a>, Fault> {
+    let mut owned = OwnedBinary::new(bytes.len()).ok_or(Fault::BadArgument)?;
+    owned.as_mut_slice().copy_from_slice(bytes);
+    Ok(Binary::from_owned(owned, env))
+}

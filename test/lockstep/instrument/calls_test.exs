@@ -1,0 +1,111 @@
+defmodule Lockstep.Instrument.CallsTest do
+  use ExUnit.Case, async: true
+
+  alias Lockstep.Instrument.Calls
+  alias Lockstep.Instrument.Calls.{BIFs, ElixirLib, OTP, Redirects}
+
+  defp expand(table), do: for({name, arities} <- table, arity <- arities, do: {name, arity})
+
+  describe "the functions of :erlang" do
+    test "are all native, redirected or refused on purpose" do
+      redirected = for {{:erlang, name, arity}, _} <- Redirects.entries(), do: {name, arity}
+      decided = redirected ++ expand(BIFs.native()) ++ expand(BIFs.refused())
+
+      assert :erlang.module_info(:exports) -- decided == []
+    end
+
+    test "are on one list only" do
+      redirected = for {{:erlang, name, arity}, _} <- Redirects.entries(), do: {name, arity}
+      decided = redirected ++ expand(BIFs.native()) ++ expand(BIFs.refused())
+
+      assert decided -- Enum.uniq(decided) == []
+    end
+
+    test "are refused when they are not known" do
+      assert Calls.classify(:erlang, :from_a_later_release, 3) == :refuse
+    end
+  end
+
+  describe "classify/3" do
+    test "redirects what the simulation has its own version of" do
+      assert Calls.classify(:erlang, :self, 0) == {:runtime, Lockstep.Runtime.Process, :self}
+      assert Calls.classify(:erlang, :!, 2) == {:runtime, Lockstep.Runtime.Message, :send}
+      assert Calls.classify(:os, :timestamp, 0) == {:runtime, Lockstep.Runtime.Clock, :timestamp}
+      assert Calls.classify(Kernel, :spawn, 1) == {:runtime, Lockstep.Runtime.Process, :spawn}
+    end
+
+    test "leaves pure code alone" do
+      for {module, function, arity} <- [
+            {:lists, :map, 2},
+            {Enum, :map, 2},
+            {Inspect.Map, :inspect, 2},
+            {KeyError, :message, 1}
+          ] do
+        assert Calls.classify(module, function, arity) == :native
+      end
+    end
+
+    test "sends everything it does not know to a copy" do
+      assert Calls.classify(GenServer, :call, 2) == :guest
+      assert Calls.classify(Some.Application, :start, 2) == :guest
+    end
+
+    test "refuses files, sockets, ports and the rest of the outside world" do
+      for {module, function, arity} <- [
+            {:erlang, :open_port, 2},
+            {File, :read, 1},
+            {:gen_tcp, :connect, 3},
+            {System, :cmd, 2},
+            {:ets, :file2tab, 1},
+            {:crypto, :rand_seed, 0},
+            {:persistent_term, :put, 2},
+            {ExUnit.Callbacks, :start_supervised, 1}
+          ] do
+        assert {module, Calls.classify(module, function, arity)} == {module, :refuse}
+      end
+    end
+
+    test "tells apart the functions of one module" do
+      assert Calls.classify(DateTime, :from_unix, 1) == :native
+      assert Calls.classify(DateTime, :utc_now, 0) == :guest
+      assert Calls.classify(:application, :get_env, 2) == :native
+      assert Calls.classify(:application, :start, 1) == :refuse
+    end
+
+    test "lets every module answer for itself" do
+      assert Calls.classify(File, :module_info, 1) == :native
+      assert Calls.classify(Some.Struct, :__struct__, 0) == :native
+    end
+
+    test "leaves Lockstep alone" do
+      assert Calls.classify(Lockstep, :spawn, 1) == :native
+      assert Calls.classify(Lockstep.Cluster, :heal, 0) == :native
+      assert Calls.classify(LockstepExtra, :heal, 0) == :guest
+      assert Calls.classify(Lockstep.ClusterTest.Counter, :start_link, 0) == :guest
+    end
+  end
+
+  test "no module is on two lists" do
+    mixed = for {module, _, _} <- OTP.mixed() ++ ElixirLib.mixed(), do: module
+    listed = mixed ++ OTP.native() ++ OTP.refused() ++ ElixirLib.native() ++ ElixirLib.refused()
+
+    assert listed -- Enum.uniq(listed) == []
+  end
+
+  test "copied?/1 is true of modules with at least one function in a copy" do
+    assert Calls.copied?(GenServer)
+    assert Calls.copied?(DateTime)
+    refute Calls.copied?(Enum)
+    refute Calls.copied?(File)
+  end
+
+  test "every redirect has its function in the runtime" do
+    missing =
+      for {{_, _, arity}, {:runtime, module, function}} <- Redirects.entries(),
+          Code.ensure_loaded!(module),
+          not function_exported?(module, function, arity),
+          do: {module, function, arity}
+
+    assert Enum.uniq(missing) == []
+  end
+end
