@@ -13,7 +13,8 @@ defmodule Lockstep.Runtime.Identity do
   @nodes 64
   @per_serial 32_000
   @max_processes @per_serial * div(8192 - @first_serial, @nodes)
-  @ref_mark 7168
+  # The middle word of a reference ends in the number of the scheduler that made it; 0 is none.
+  @ref_mark 0x7C000000
 
   @doc "The pid of process number `id` on the node with number `node`."
   @spec pid(non_neg_integer(), non_neg_integer()) :: pid()
@@ -43,7 +44,7 @@ defmodule Lockstep.Runtime.Identity do
   @doc "The reference with that number."
   @spec ref(non_neg_integer()) :: reference()
   def ref(number) do
-    :erlang.list_to_ref(~c"#Ref<0.#{@ref_mark}.#{div(number, 0x40000)}.#{rem(number, 0x40000)}>")
+    :erlang.list_to_ref(~c"#Ref<0.#{div(number, 0x40000)}.#{@ref_mark}.#{rem(number, 0x40000)}>")
   end
 
   @doc "A virtual reference's number; 0, which no reference has, for any other."
@@ -52,7 +53,7 @@ defmodule Lockstep.Runtime.Identity do
     binary = :erlang.term_to_binary(ref)
 
     case binary_part(binary, byte_size(binary), -12) do
-      <<low::32, high::32, @ref_mark::32>> -> high * 0x40000 + low
+      <<low::32, @ref_mark::32, high::32>> -> high * 0x40000 + low
       _ -> 0
     end
   end

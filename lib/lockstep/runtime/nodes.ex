@@ -2,8 +2,10 @@ defmodule Lockstep.Runtime.Nodes do
   @moduledoc false
   # The cluster as a process on one of its nodes sees it.
 
+  import Bitwise, only: [>>>: 2]
+
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Turn}
+  alias Lockstep.Runtime.{Context, Identity, Turn}
 
   # Which nodes are up and connected. Above the numbers of table entries, which are hashes of 27 bits.
   @object 1_000_000_001
@@ -26,7 +28,21 @@ defmodule Lockstep.Runtime.Nodes do
     end
   end
 
+  def node(ref) when is_reference(ref) do
+    case Context.get() do
+      nil -> :erlang.node(ref)
+      ctx -> node_of_maker(ctx, Identity.number(ref)) || :erlang.node(ref)
+    end
+  end
+
   def node(other), do: :erlang.node(other)
+
+  # A reference's number begins with one more than that of the process that made it.
+  defp node_of_maker(ctx, number) do
+    Enum.find_value(Native.processes(ctx.session), fn {id, node, _name} ->
+      if id + 1 == number >>> 32, do: node
+    end)
+  end
 
   @doc "`:erlang.nodes/0`."
   @spec nodes() :: [node()]
