@@ -291,7 +291,9 @@ defmodule Lockstep.Cluster do
 
   defp nodes(ctx) do
     Nodes.touch(ctx)
-    Native.nodes(ctx.session)
+    nodes = Native.nodes(ctx.session)
+    Turn.note(ctx, fn -> {"list the cluster", nodes} end)
+    nodes
   end
 
   defp check_up(ctx, node) do

@@ -2,6 +2,8 @@ defmodule Lockstep.RunnerTest do
   # The environment is changed, and nothing else may run meanwhile that reads it.
   use Lockstep.Case, async: false
 
+  alias Lockstep.Support.Tally
+
   alias Lockstep.{Failure, NondeterminismError, OptionError, Runner, Summary}
 
   @variables ~w(LOCKSTEP_SEED LOCKSTEP_SEEDS LOCKSTEP_STRATEGY)
@@ -81,11 +83,11 @@ defmodule Lockstep.RunnerTest do
     end
 
     test "finds a run that another run of its seed does not repeat" do
-      calls = :counters.new(1, [])
+      calls = Tally.new(1)
 
       fun = fn ->
-        :counters.add(calls, 1, 1)
-        for _ <- 1..:counters.get(calls, 1), do: send(self(), :again)
+        Tally.add(calls, 1)
+        for _ <- 1..Tally.get(calls, 1), do: send(self(), :again)
         flunk("no")
       end
 
@@ -95,11 +97,11 @@ defmodule Lockstep.RunnerTest do
     end
 
     test "check_determinism: finds it in runs that pass, too" do
-      calls = :counters.new(1, [])
+      calls = Tally.new(1)
 
       fun = fn ->
-        :counters.add(calls, 1, 1)
-        for _ <- 1..:counters.get(calls, 1), do: send(self(), :again)
+        Tally.add(calls, 1)
+        for _ <- 1..Tally.get(calls, 1), do: send(self(), :again)
       end
 
       assert {:failed, %Failure{error: %NondeterminismError{seed: 1}}} =

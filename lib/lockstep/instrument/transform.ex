@@ -19,7 +19,7 @@ defmodule Lockstep.Instrument.Transform do
   # around the current node.
   defstruct [:mode, :module, :fresh, receive: []]
 
-  @plain [:cons, :tuple, :values, :seq, :apply, :fun, :try, :binary, :bitstr, :map_pair]
+  @plain [:cons, :tuple, :values, :seq, :fun, :try, :binary, :bitstr, :map_pair]
   @leaves [:var, :opaque]
 
   # Primops that neither see nor touch anything outside the process.
@@ -79,6 +79,7 @@ defmodule Lockstep.Instrument.Transform do
     case :cerl.type(tree) do
       :literal -> literal(tree, env)
       :call -> call(tree, env)
+      :apply -> apply_fun(tree, env)
       :primop -> primop(tree, :cerl.concrete(:cerl.primop_name(tree)), env)
       :case -> Guards.case_expr(tree, env)
       :let -> Values.rebind(subtrees(tree, env))
@@ -188,6 +189,20 @@ defmodule Lockstep.Instrument.Transform do
   end
 
   ## Calls
+
+  # A fun held in a variable may come from code that is not instrumented; a local function cannot.
+  defp apply_fun(tree, env) do
+    tree = subtrees(tree, env)
+    operator = :cerl.apply_op(tree)
+
+    if :cerl.type(operator) == :var and not :cerl.is_c_fname(operator) do
+      variable = fresh_var(env)
+      checked = :cerl.ann_c_call(:cerl.get_ann(tree), :cerl.abstract(Call), :cerl.c_atom(:callable), [operator])
+      :cerl.c_let([variable], checked, :cerl.update_c_apply(tree, variable, :cerl.apply_args(tree)))
+    else
+      tree
+    end
+  end
 
   defp call(tree, env) do
     module = :cerl.call_module(tree)

@@ -40,11 +40,37 @@ defmodule Lockstep.Runtime.Call do
         if is_function(fun, length(args)), do: apply(module, name, args), else: :erlang.apply(fun, args)
 
       {:type, :local} ->
-        :erlang.apply(fun, args)
+        :erlang.apply(callable(fun), args)
     end
   end
 
   def apply(fun, args), do: :erlang.apply(fun, args)
+
+  @doc """
+  The fun to call for `fun`.
+
+  A closure that uninstrumented code has made, outside of the run, would act on the real world unseen: it is refused.
+  """
+  @spec callable(term()) :: term()
+  def callable(fun) when is_function(fun) do
+    if Context.inside?(), do: checked(fun, :erlang.fun_info(fun, :module)), else: fun
+  end
+
+  def callable(other), do: other
+
+  defp checked(fun, {:module, module}) do
+    if Instrument.guest(module) == module, do: fun, else: outsider(fun, module)
+  end
+
+  defp outsider(fun, module) do
+    {:name, name} = :erlang.fun_info(fun, :name)
+    {:arity, arity} = :erlang.fun_info(fun, :arity)
+
+    case :erlang.fun_info(fun, :type) do
+      {:type, :external} -> capture(module, name, arity)
+      {:type, :local} -> Escape.refuse(module, name, List.duplicate(nil, arity), nil)
+    end
+  end
 
   @doc "`:erlang.make_fun/3`: captures the function that a call would reach."
   @spec make_fun(module(), atom(), arity()) :: function()

@@ -94,7 +94,9 @@ defmodule Lockstep.Runtime.Clock do
   @spec micros(Context.t()) :: non_neg_integer()
   def micros(ctx) do
     Turn.take(Native.access(ctx.session, ctx.id, @object, false))
-    Native.now(ctx.session)
+    micros = Native.now(ctx.session)
+    Turn.note(ctx, fn -> {"read the clock", micros} end)
+    micros
   end
 
   @doc "The moment, in microseconds since the start of the run, at which monotonic time reaches so many milliseconds."

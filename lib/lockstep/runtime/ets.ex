@@ -136,7 +136,8 @@ defmodule Lockstep.Runtime.Ets do
     case Context.get() do
       ctx when ctx != nil and is_atom(name) ->
         announce(ctx, {ctx.node, name}, false)
-        with %{id: id} <- Table.find(ctx, name), do: id, else: (nil -> :undefined)
+        table = Table.find(ctx, name)
+        noted(ctx, {:whereis, [name]}, if(table, do: table.id, else: :undefined))
 
       _ ->
         :ets.whereis(name)
@@ -171,7 +172,8 @@ defmodule Lockstep.Runtime.Ets do
   defp inform(ctx, [id | _] = args, fun) do
     if is_atom(id) or is_reference(id) do
       announce(ctx, object(ctx, id, :table, args), false)
-      if table = Table.find(ctx, id), do: guarded({:info, args}, fn -> fun.(table) end), else: :undefined
+      table = Table.find(ctx, id)
+      noted(ctx, {:info, args}, if(table, do: guarded({:info, args}, fn -> fun.(table) end), else: :undefined))
     else
       apply(:ets, :info, args)
     end
@@ -242,16 +244,15 @@ defmodule Lockstep.Runtime.Ets do
   end
 
   defp fail({function, args}, reason, stack, location) do
+    Turn.note(Context.get(), fn -> {"#{text(function, args)} raises", {function, args, reason}} end)
     stack = stack |> Enum.drop_while(&(not Stack.own?(&1))) |> Enum.reject(&Stack.own?/1)
     :erlang.raise(:error, reason, [{:ets, function, args, location} | stack])
   end
 
   defp noted(ctx, {function, args}, result) do
-    Turn.note(ctx, fn ->
-      arguments = Enum.map_join(args, ", ", &inspect/1)
-      {"ets.#{function}(#{arguments}) = #{inspect(result)}", {function, args, result}}
-    end)
-
+    Turn.note(ctx, fn -> {"#{text(function, args)} = #{inspect(result)}", {function, args, result}} end)
     result
   end
+
+  defp text(function, args), do: "ets.#{function}(#{Enum.map_join(args, ", ", &inspect/1)})"
 end

@@ -62,7 +62,9 @@ defmodule Lockstep.Runtime.Nodes do
     _ = :erlang.nodes(kinds)
     touch(ctx)
     visible = Native.visible(ctx.session, ctx.node)
-    kinds |> List.wrap() |> Enum.flat_map(&of_kind(&1, ctx, visible)) |> Enum.uniq()
+    nodes = kinds |> List.wrap() |> Enum.flat_map(&of_kind(&1, ctx, visible)) |> Enum.uniq()
+    Turn.note(ctx, fn -> {"nodes: #{inspect(nodes)}", nodes} end)
+    nodes
   end
 
   defp of_kind(:this, ctx, _visible), do: [ctx.node]

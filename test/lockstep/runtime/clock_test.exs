@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.ClockTest do
   alias Lockstep.Runner
 
   # Without stalls time passes only by waiting.
-  defp run(fun), do: Runner.run(fun, seeds: 5, max_stall: 0)
+  defp run(fun), do: Runner.run(fun, seeds: 5, max_stall: 0, max_virtual_time: 100_000_000)
 
   test "system time starts at the same moment in every run" do
     run(fn ->

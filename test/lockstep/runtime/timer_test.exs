@@ -23,18 +23,21 @@ defmodule Lockstep.Runtime.TimerTest do
     end
 
     test "a name is looked up when the timer fires" do
-      run(fn ->
-        test = self()
-        Process.send_after(:late, :hello, 50)
+      run(
+        fn ->
+          test = self()
+          Process.send_after(:nobody, :hello, 10)
+          Process.send_after(:late, :hello, 50)
 
-        spawn(fn ->
-          Process.register(self(), :late)
-          receive do: (message -> send(test, {:late, message}))
-        end)
+          spawn(fn ->
+            Process.register(self(), :late)
+            receive do: (message -> send(test, {:late, message}))
+          end)
 
-        Process.send_after(:nobody, :hello, 10)
-        assert_receive {:late, :hello}, @wait
-      end)
+          assert_receive {:late, :hello}, @wait
+        end,
+        max_stall: 0
+      )
     end
 
     test "an absolute time is monotonic time" do
