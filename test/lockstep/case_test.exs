@@ -2,8 +2,6 @@ defmodule Lockstep.CaseTest do
   # Runs ExUnit inside of ExUnit, which has one queue of modules and one configuration.
   use ExUnit.Case, async: false
 
-  alias Lockstep.Support.Tally
-
   import ExUnit.CaptureIO
 
   @variables ~w(LOCKSTEP_SEED LOCKSTEP_SEEDS LOCKSTEP_STRATEGY)
@@ -42,11 +40,11 @@ defmodule Lockstep.CaseTest do
       use Lockstep.Case
 
       setup_all do
-        {:ok, all: Tally.new(2)}
+        {:ok, all: Lockstep.Support.Tally.new(2)}
       end
 
       setup %{all: all} do
-        Tally.add(all, 1)
+        Lockstep.Support.Tally.add(all, 1)
         Process.put(:runs, Process.get(:runs, 0) + 1)
         {:ok, from_setup: :fresh}
       end
@@ -56,7 +54,7 @@ defmodule Lockstep.CaseTest do
 
         @tag lockstep: [seeds: 7]
         test "a", %{all: all, from_describe: true, from_setup: state} do
-          Tally.add(all, 2)
+          Lockstep.Support.Tally.add(all, 2)
           assert Process.get(:runs) == 1
           assert state == :fresh
         end
@@ -66,7 +64,7 @@ defmodule Lockstep.CaseTest do
         assert Process.get(:runs) == 1
         refute Map.has_key?(context, :from_describe)
         # The tests run in any order: all runs of the other one have been made, or none.
-        assert {Tally.get(all, 1), Tally.get(all, 2)} in [{8, 7}, {1, 0}]
+        assert {Lockstep.Support.Tally.get(all, 1), Tally.get(all, 2)} in [{8, 7}, {1, 0}]
       end
     end
 
@@ -102,14 +100,14 @@ defmodule Lockstep.CaseTest do
       use Lockstep.Case
 
       setup do
-        ended = Tally.new(1)
-        on_exit(fn -> Tally.add(ended, 1) end)
+        ended = Lockstep.Support.Tally.new(1)
+        on_exit(fn -> Lockstep.Support.Tally.add(ended, 1) end)
         {:ok, agent: start_supervised!({Agent, fn -> 0 end}), ended: ended}
       end
 
       @tag lockstep: [seeds: 3]
       test "under control", %{agent: agent, ended: ended} do
-        on_exit(fn -> assert Tally.get(ended, 1) == 0 and not Process.alive?(agent) end)
+        on_exit(fn -> assert Lockstep.Support.Tally.get(ended, 1) == 0 and not Process.alive?(agent) end)
         Agent.update(agent, &(&1 + 1))
         assert Agent.get(agent, & &1) == 1
         assert {:error, {:duplicate_child_name, Agent}} = start_supervised({Agent, fn -> 0 end})
@@ -121,7 +119,7 @@ defmodule Lockstep.CaseTest do
       test "ordinary", %{agent: agent, ended: ended} do
         Agent.update(agent, &(&1 + 1))
         assert Agent.get(agent, & &1) == 1
-        assert Tally.get(ended, 1) == 0
+        assert Lockstep.Support.Tally.get(ended, 1) == 0
       end
     end
 

@@ -120,7 +120,8 @@ defmodule Lockstep.ClusterTest do
           Cluster.stop_node(:a)
         end)
 
-        assert catch_exit(Cluster.run(:a, fn -> Process.sleep(:infinity) end)) == :nodedown
+        # Held back for long, the caller finds the node stopped before it has started anything there.
+        assert catch_exit(Cluster.run(:a, fn -> Process.sleep(:infinity) end)) in [:nodedown, :noconnection]
       end)
     end
   end

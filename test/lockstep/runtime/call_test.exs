@@ -41,7 +41,8 @@ defmodule Lockstep.Runtime.CallTest do
 
   test "what is not simulated is refused, with the place of the call" do
     module = Enum.random([:os])
-    error = escape(fn -> module.cmd('true') end)
+    # Not in tail position: of a tail call the stack knows no place.
+    error = escape(fn -> length(module.cmd(~c"true")) end)
     assert %EscapeError{module: :os, function: :cmd, arity: 1, location: {file, line}} = error
     assert to_string(file) =~ "call_test.exs"
     assert is_integer(line)
@@ -51,7 +52,7 @@ defmodule Lockstep.Runtime.CallTest do
     assert %EscapeError{function: :cmd} =
              escape(fn ->
                try do
-                 :os.cmd('true')
+                 :os.cmd(~c"true")
                rescue
                  _ -> :ok
                end
@@ -60,7 +61,7 @@ defmodule Lockstep.Runtime.CallTest do
 
   test "capturing a refused function is fine, calling it is not" do
     run(fn -> assert is_function(Function.capture(:os, :cmd, 1), 1) end)
-    assert %EscapeError{function: :cmd} = escape(fn -> Function.capture(:os, :cmd, 1).('true') end)
+    assert %EscapeError{function: :cmd} = escape(fn -> Function.capture(:os, :cmd, 1).(~c"true") end)
   end
 
   test "what describes the machine is constant" do

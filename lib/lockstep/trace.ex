@@ -1,0 +1,76 @@
+defmodule Lockstep.Trace do
+  @moduledoc """
+  Trace files: everything that happened in a run, as the `trace:` option writes it.
+
+  A file is one term in Erlang's External Term Format. It names no wall time, no process of the host and no path, so
+  the same seed and the same code give the same bytes on every machine.
+  """
+
+  @version 1
+
+  # The atoms of a trace. Reading is `:safe`, it makes no atoms: they have to exist.
+  @fields ~w(version seed nodes processes steps time hash choices events id node name step process kind object detail
+             digest text)a
+  @kinds ~w(start send lost deliver receive timeout spawn link unlink monitor demonitor alias unalias signal exit
+            trap_exit register unregister whereis start_timer cancel_timer read_timer fire access yield stall killed
+            partition heal tick set_tick_time stop_node start_node monitor_node)a
+
+  @typedoc "What happened: `:send`, `:deliver`, `:spawn`, ..."
+  @type kind :: atom()
+
+  @typedoc """
+  One event. `:time` is in virtual microseconds since the start of the run; `:process` and `:node` are numbers, `nil`
+  where the network or the clock acts; `:text` says it in words.
+  """
+  @type event :: %{
+          step: pos_integer(),
+          time: non_neg_integer(),
+          process: non_neg_integer() | nil,
+          node: non_neg_integer() | nil,
+          kind: kind(),
+          object: non_neg_integer(),
+          detail: non_neg_integer(),
+          digest: non_neg_integer(),
+          text: String.t()
+        }
+
+  @type t :: %{
+          version: pos_integer(),
+          seed: non_neg_integer(),
+          nodes: [String.t()],
+          processes: [%{id: non_neg_integer(), node: String.t(), name: String.t() | nil}],
+          steps: non_neg_integer(),
+          time: non_neg_integer(),
+          hash: non_neg_integer(),
+          choices: [non_neg_integer()],
+          events: [event()]
+        }
+
+  @doc """
+  Reads a trace.
+
+  ## Example
+
+      {:ok, trace} = Lockstep.Trace.decode(File.read!("traces/seed-7.trace"))
+      for event <- trace.events, event.kind == :lost, do: event.text
+
+  `:error` if the bytes are not a trace of this version.
+  """
+  @spec decode(binary()) :: {:ok, t()} | :error
+  def decode(bytes) when is_binary(bytes) do
+    case :erlang.binary_to_term(bytes, [:safe]) do
+      %{version: @version} = trace -> {:ok, trace}
+      _ -> :error
+    end
+  rescue
+    ArgumentError -> :error
+  end
+
+  @doc "The kinds of events there are."
+  @spec kinds() :: [kind()]
+  def kinds, do: @kinds
+
+  @doc "The names of a trace's fields."
+  @spec fields() :: [atom()]
+  def fields, do: @fields
+end
