@@ -1,0 +1,94 @@
+defmodule Lockstep.LimitsTest do
+  # Counts the VM's processes and atoms: nothing else may run.
+  use ExUnit.Case, async: false
+  use Lockstep
+
+  alias Lockstep.Runner
+
+  @within 2_000
+
+  defp failed(fun, options \\ []) do
+    started = System.monotonic_time(:millisecond)
+    {:failed, failure} = Runner.explore(fun, Keyword.merge([seeds: 1], options))
+    assert System.monotonic_time(:millisecond) - started < @within
+    failure.error
+  end
+
+  describe "a run that cannot end is ended" do
+    test "when nobody can run" do
+      fun = fn ->
+        main = self()
+
+        waiter =
+          spawn(fn ->
+            Process.register(self(), :waiter)
+            send(self(), {:unread, 42})
+            send(main, :started)
+            receive do: (:never -> :ok)
+          end)
+
+        receive do: (:started -> :ok)
+        GenServer.call(waiter, :anything, :infinity)
+      end
+
+      assert %Lockstep.DeadlockError{processes: [main, waiter]} = error = failed(fun)
+      assert %{label: "main", node: :nonode@nohost, unread: []} = main
+      assert main.waiting_in =~ "gen"
+      assert [unread | _] = waiter.unread
+      assert unread == "{:unread, 42}"
+      assert waiter.waiting_in =~ "limits_test.exs"
+      assert Exception.message(error) =~ ":waiter"
+    end
+
+    test "when it takes too many steps" do
+      fun = fn -> Enum.each(Stream.cycle([1]), fn _ -> :erlang.yield() end) end
+      assert %Lockstep.StepLimitError{limit: 1000} = failed(fun, max_steps: 1000)
+    end
+
+    test "when it takes too much virtual time" do
+      fun = fn -> Enum.each(Stream.cycle([1]), fn _ -> Process.sleep(1000) end) end
+      assert %Lockstep.TimeLimitError{limit: 60_000} = failed(fun, max_virtual_time: 60_000)
+    end
+
+    test "when a process does not reach a scheduling point" do
+      assert %Lockstep.WatchdogError{} = error = failed(fn -> spin(0) end, watchdog: 500)
+      assert Exception.message(error) =~ "spin/1"
+    end
+
+    test "with the options left alone" do
+      assert %Lockstep.WatchdogError{} = failed(fn -> spin(0) end)
+    end
+  end
+
+  defp spin(n), do: spin(n + 1)
+
+  test "a thousand runs leave no process, no table and no atom behind" do
+    run = fn seeds ->
+      Runner.run(&busy/0, seeds: seeds)
+      for fun <- [&deadlock/0, &crash/0], do: {:failed, _} = Runner.explore(fun, seeds: 1)
+    end
+
+    run.(1..20)
+    before = census()
+    run.(1000..2000)
+    assert census() == before
+  end
+
+  defp census do
+    :erlang.garbage_collect()
+    {length(Process.list()), length(:ets.all()), :erlang.system_info(:atom_count)}
+  end
+
+  defp busy do
+    {:ok, agent} = Agent.start_link(fn -> 0 end)
+    for _ <- 1..2, do: spawn(fn -> Process.sleep(:infinity) end)
+    :ets.new(:left_behind, [:named_table])
+    Agent.update(agent, &(&1 + 1))
+  end
+
+  defp deadlock do
+    receive do: (:never -> :ok)
+  end
+
+  defp crash, do: raise("on purpose")
+end
