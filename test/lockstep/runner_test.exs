@@ -166,6 +166,23 @@ defmodule Lockstep.RunnerTest do
       assert_raise ArgumentError, ~r/typed into iex or stands outside of any module/, fn -> Runner.run(fun) end
     end
 
+    test "a module without debug info, even if its error is rescued" do
+      {:ok, :lockstep_without_debug_info, code} =
+        :compile.forms([{:attribute, 1, :module, :lockstep_without_debug_info}], [:binary])
+
+      {:module, module} = :code.load_binary(:lockstep_without_debug_info, ~c"nofile", code)
+
+      fun = fn ->
+        try do
+          module.fun()
+        rescue
+          _ -> :ok
+        end
+      end
+
+      assert {:failed, %Failure{error: %Lockstep.MissingDebugInfoError{module: ^module}}} = Runner.explore(fun, seed: 1)
+    end
+
     test "a run inside a run" do
       assert {:failed, %Failure{error: {:crash, :error, error, _trace}}} =
                Runner.explore(fn -> Runner.run(fn -> named() end) end, seed: 1)

@@ -4,6 +4,7 @@ defmodule Lockstep.Instrument.Handler do
   # loaded makes it. `Lockstep.Instrument.Server` sees to it that this module is loaded before a process uses it.
 
   alias Lockstep.Instrument
+  alias Lockstep.Runtime.Escape
 
   @doc "Called by the VM for a call of a function that is not there."
   @spec undefined_function(module(), atom(), [term()]) :: term()
@@ -39,7 +40,7 @@ defmodule Lockstep.Instrument.Handler do
     case Instrument.load_guest(module) do
       {:ok, target} -> {:ok, target}
       {:error, :nofile} -> :error
-      {:error, exception} -> raise exception
+      {:error, exception} -> Escape.fail(exception)
     end
   end
 

@@ -8,20 +8,29 @@ defmodule Lockstep.Runtime.Escape do
   @doc """
   Refuses the call inside a simulation; does it outside of one.
 
-  The refusal is recorded too, so that the run fails even if the code under test rescues the exception.
+  The run fails even if the code under test rescues the exception.
   """
   @spec refuse(module(), atom(), [term()], {String.t() | charlist(), pos_integer()} | nil) :: term()
   def refuse(module, function, args, location) do
     case Context.get() do
       nil -> apply(module, function, args)
-      ctx -> refuse_inside(ctx, module, function, length(args), location)
+      _ -> refuse_inside(module, function, length(args), location)
     end
   end
 
-  # The first escape is the one reported: what follows may only be its consequence.
-  defp refuse_inside(ctx, module, function, arity, location) do
-    exception = %EscapeError{module: module, function: function, arity: arity, location: location || caller()}
-    :ets.insert_new(ctx.store, {:escape, exception})
+  defp refuse_inside(module, function, arity, location) do
+    fail(%EscapeError{module: module, function: function, arity: arity, location: location || caller()})
+  end
+
+  @doc """
+  Raises `exception`, and fails the run with it even if the code under test rescues it.
+
+  The first one is the one reported: what follows may only be its consequence.
+  """
+  @spec fail(Exception.t()) :: no_return()
+  def fail(exception) do
+    ctx = Context.get()
+    if ctx, do: :ets.insert_new(ctx.store, {:escape, exception})
     raise exception
   end
 

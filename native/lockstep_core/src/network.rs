@@ -20,6 +20,8 @@ pub enum PartitionMode {
 pub(crate) struct Node {
     pub(crate) symbol: Symbol,
     pub(crate) up: bool,
+    /// Whether it was ever up; one that was only spoken of is not part of the cluster.
+    pub(crate) started: bool,
     pub(crate) names: BTreeMap<Symbol, ProcessId>,
     /// Who watches this node, in the order they began to; `true` for those that a lost connection is reported to.
     pub(crate) watchers: Vec<(ProcessId, bool)>,
@@ -27,7 +29,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(symbol: Symbol) -> Self {
-        Node { symbol, up: true, names: BTreeMap::new(), watchers: Vec::new() }
+        Node { symbol, up: false, started: false, names: BTreeMap::new(), watchers: Vec::new() }
     }
 }
 

@@ -55,6 +55,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Machine, :erlang, [system_info: [1]]},
     {R.Log, :logger, [allow: [2]]},
     {R.Log, Logger, [{{:__should_log__, :should_log}, [2]}]},
+    {R.Assertions, ExUnit.Assertions, [{{:__timeout__, :timeout}, [2]}]},
     {R.Call, :erlang, [apply: [2, 3], make_fun: [3]]},
     {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2]]},
     {R.Ets, :ets,

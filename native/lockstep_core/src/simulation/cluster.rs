@@ -36,12 +36,11 @@ impl Simulation {
 
     pub(super) fn heal(&mut self, me: ProcessId) -> Grant {
         self.event(Some(me), Kind::Heal, 0, 0);
-        for cut in std::mem::take(&mut self.network.cuts).into_values() {
-            if let Some(tick) = cut.tick {
-                self.clock.cancel(tick);
-            }
+        let cuts = std::mem::take(&mut self.network.cuts);
+        for tick in cuts.values().filter_map(|cut| cut.tick) {
+            self.clock.cancel(tick);
         }
-        self.deliver_held();
+        self.deliver_held(&cuts);
         Grant::Done
     }
 
@@ -143,24 +142,24 @@ impl Simulation {
 
     pub(super) fn start_node(&mut self, me: ProcessId, name: Symbol) -> Grant {
         let node = match self.node_id(name) {
-            Some(node) => {
-                self.network.node_mut(node).up = true;
-                node
-            }
-            None => self.add_node(name, true),
+            Some(node) => node,
+            None => self.add_node(name),
         };
+        let entry = self.network.node_mut(node);
+        entry.up = true;
+        entry.started = true;
         self.told(me, Kind::StartNode, u64::from(node.0), 0, Grant::Node(node))
     }
 
-    fn add_node(&mut self, name: Symbol, up: bool) -> NodeId {
+    fn add_node(&mut self, name: Symbol) -> NodeId {
         let node = NodeId(self.network.nodes.len() as u16);
-        self.network.nodes.push(Node { up, ..Node::new(name) });
+        self.network.nodes.push(Node::new(name));
         node
     }
 
     /// A node that is spoken of, and was never started.
     pub fn unknown_node(&mut self, name: Symbol) -> NodeId {
-        self.node_id(name).unwrap_or_else(|| self.add_node(name, false))
+        self.node_id(name).unwrap_or_else(|| self.add_node(name))
     }
 
     pub(super) fn monitor_node(&mut self, me: ProcessId, node: NodeId, lost: bool, on: bool) -> Grant {

@@ -178,7 +178,7 @@ impl Simulation {
             processes: Vec::new(),
             homes: Vec::new(),
             labels: Vec::new(),
-            network: Network { nodes: vec![Node::new(control)], ..Network::default() },
+            network: Network { nodes: vec![Node { up: true, started: true, ..Node::new(control) }], ..Network::default() },
             symbols,
             aliases: BTreeMap::new(),
             timers: BTreeMap::new(),

@@ -86,9 +86,10 @@ impl Simulation {
         self.homes.get(process.0 as usize).copied()
     }
 
-    /// All nodes ever named, and whether each is up; the control node first.
+    /// All nodes ever started, and whether each is up; the control node first.
     pub fn nodes(&self) -> Vec<(NodeId, bool)> {
-        self.network.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u16), node.up)).collect()
+        let all = self.network.nodes.iter().enumerate();
+        all.filter(|(_, node)| node.started).map(|(index, node)| (NodeId(index as u16), node.up)).collect()
     }
 
     /// The nodes that `node` is connected to.

@@ -1,8 +1,10 @@
 //! Signals under way, their delivery, and the ends of processes.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId};
-use crate::network::{Channel, ChannelKey, ChannelState, Content, Packet, PartitionMode};
+use crate::network::{Channel, ChannelKey, ChannelState, Content, Cut, Packet, Pair, PartitionMode};
 use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, SystemReason, Target, Wait};
 use crate::process::State;
 use crate::trace::Kind;
@@ -94,20 +96,35 @@ impl Simulation {
         self.activate(key);
     }
 
-    /// Delivers all that partitions held back, in the order it was sent.
-    pub(super) fn deliver_held(&mut self) {
-        let mut held = Vec::new();
-        self.network.channels.retain(|key, channel| {
-            let keep = channel.state != ChannelState::Held;
-            if !keep {
-                held.extend(channel.packets.drain(..).map(|packet| (packet.id, key.from, packet.content)));
-            }
-            keep
-        });
-        held.sort_unstable_by_key(|&(id, ..)| id);
-        for (id, from, content) in held {
+    /// Delivers all that the given cuts kept back, in the order it was sent. What was sent before a cut and is still
+    /// under way goes with it, so that no stream is reordered.
+    pub(super) fn deliver_held(&mut self, cuts: &BTreeMap<Pair, Cut>) {
+        let deferring = |packet: &Packet| {
+            cuts.get(&Pair::new(packet.from, packet.to)).is_some_and(|cut| cut.mode == PartitionMode::Defer)
+        };
+        let keeps = |channel: &Channel| {
+            channel.state == ChannelState::Held || channel.packets.front().is_some_and(deferring)
+        };
+        let held: Vec<_> = self.network.channels.iter().filter(|(_, channel)| keeps(channel)).map(|(key, _)| *key).collect();
+        let mut packets = Vec::new();
+        for key in held {
+            packets.extend(self.close_channel(key).into_iter().map(|packet| (packet.id, key.from, packet.content)));
+        }
+        packets.sort_unstable_by_key(|&(id, ..)| id);
+        for (id, from, content) in packets {
             self.deliver(from, id, content);
         }
+    }
+
+    /// Takes a channel away with all that is in it.
+    fn close_channel(&mut self, key: ChannelKey) -> VecDeque<Packet> {
+        let Some(channel) = self.network.channels.remove(&key) else { return VecDeque::new() };
+        match channel.state {
+            ChannelState::UnderWay(deadline) => self.clock.cancel(deadline),
+            ChannelState::Enabled => self.queue.retain(|&ready| ready != Ready::Deliver(key)),
+            ChannelState::Idle | ChannelState::Held => {}
+        }
+        channel.packets
     }
 
     /// Everything under way from and to a node is lost.
@@ -115,10 +132,7 @@ impl Simulation {
         let touches = |channel: &Channel| channel.packets.iter().any(|packet| packet.from == node || packet.to == node);
         let lost: Vec<_> = self.network.channels.iter().filter(|(_, channel)| touches(channel)).map(|(key, _)| *key).collect();
         for key in lost {
-            if let Some(Channel { state: ChannelState::UnderWay(deadline), .. }) = self.network.channels.remove(&key) {
-                self.clock.cancel(deadline);
-            }
-            self.queue.retain(|&ready| ready != Ready::Deliver(key));
+            self.close_channel(key);
         }
     }
 
