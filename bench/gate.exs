@@ -62,7 +62,9 @@ defmodule Bench.Report do
 
   def print(rows, {_, base}) do
     for {name, ns} <- rows do
-      IO.puts(String.pad_trailing(name, 44) <> pad(round(ns), 9) <> " ns" <> pad(Float.round(ns / base, 2), 9) <> " x")
+      IO.puts(
+        String.pad_trailing(name, 44) <> pad(round(ns), 9) <> " ns" <> pad(Float.round(ns / base, 2), 9) <> " x"
+      )
     end
   end
 

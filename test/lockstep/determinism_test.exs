@@ -13,7 +13,8 @@ defmodule Lockstep.DeterminismTest do
     assert status == 0, output
   end
 
-  defp files(folder), do: folder |> Path.join("**/*") |> Path.wildcard() |> Enum.filter(&File.regular?/1) |> Enum.sort()
+  defp files(folder),
+    do: folder |> Path.join("**/*") |> Path.wildcard() |> Enum.filter(&File.regular?/1) |> Enum.sort()
 
   test "traces are byte-identical in other processes of the operating system", %{tmp_dir: tmp} do
     cache = Path.join(tmp, "cache")

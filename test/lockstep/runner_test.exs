@@ -180,7 +180,8 @@ defmodule Lockstep.RunnerTest do
         end
       end
 
-      assert {:failed, %Failure{error: %Lockstep.MissingDebugInfoError{module: ^module}}} = Runner.explore(fun, seed: 1)
+      assert {:failed, %Failure{error: %Lockstep.MissingDebugInfoError{module: ^module}}} =
+               Runner.explore(fun, seed: 1)
     end
 
     test "a run inside a run" do

@@ -10,6 +10,7 @@ defmodule Lockstep.Runtime.Base do
   def spawn(parent, id, node, body) do
     pid = Identity.pid(id, node_number(parent, node))
     context = %{parent | id: id, pid: pid, node: node}
+
     # All processes of a run share a scheduler: only one of them runs at a time, and so it is never woken on another core.
     real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], [{:scheduler, parent.scheduler}])
     :ok = Native.born(parent.session, id, pid, real)

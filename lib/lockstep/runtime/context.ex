@@ -38,5 +38,6 @@ defmodule Lockstep.Runtime.Context do
 
   @doc "Whether a key of the process dictionary is ours, and so hidden from the program."
   @spec own_key?(term()) :: boolean()
-  def own_key?(key), do: key in [@key, :"$lockstep_mailbox", :"$lockstep_stash", :"$lockstep_monitors", :"$lockstep_refs"]
+  def own_key?(key),
+    do: key in [@key, :"$lockstep_mailbox", :"$lockstep_stash", :"$lockstep_monitors", :"$lockstep_refs"]
 end

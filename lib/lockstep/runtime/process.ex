@@ -2,7 +2,8 @@ defmodule Lockstep.Runtime.Process do
   @moduledoc false
   # Processes: their start, their links, their signals.
 
-  import Kernel, except: [self: 0, spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
+  import Kernel,
+    except: [self: 0, spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
 
   alias Lockstep.Native
   alias Lockstep.Runtime.{Base, Call, Context, Ending, Escape, Identity, Information, Mailbox, Monitor, Turn}
