@@ -180,7 +180,7 @@ defmodule Lockstep.Runtime.EtsTest do
           try do
             :ets.lookup_element(:absent, :key, 2)
           rescue
-            error -> {Exception.message(error), hd(__STACKTRACE__)}
+            error -> {Exception.message(error), List.first(__STACKTRACE__)}
           end
 
         assert {message, {:ets, :lookup_element, [:absent, :key, 2], _}} = error

@@ -39,7 +39,7 @@ defmodule Lockstep.Runtime.NodesTest do
       assert node(pid) == :a
       assert node(self()) == :nonode@nohost
       assert node(ref) == :a
-      assert_raise ArgumentError, fn -> :erlang.node(:not_a_pid) end
+      assert_raise ArgumentError, fn -> apply(:erlang, :node, [:not_a_pid]) end
     end)
   end
 
