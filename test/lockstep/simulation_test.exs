@@ -116,6 +116,19 @@ defmodule Lockstep.SimulationTest do
     end
   end
 
+  test "a failed assert_receive shows the mailbox of the run" do
+    fun = fn ->
+      send(self(), {:other, 1})
+      assert_receive {:this, _}, 20
+    end
+
+    assert {:failed, %Failure{error: {:crash, :error, %ExUnit.AssertionError{} = error, _}}} =
+             Runner.explore(fun, seed: 1)
+
+    assert error.message =~ "Showing 1 of 1 message"
+    assert {:mailbox, [], [{:other, 1}]} = error.context
+  end
+
   test "nodes: are there when the function starts" do
     assert outcomes(fn -> Lockstep.Cluster.list_up() end, nodes: [:a, :b]) == [[:a, :b]]
   end

@@ -76,7 +76,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     :elixir_utils,
     # Assertions raise, compare and print; what starts or captures processes is listed under mixed/0.
     ExUnit.AssertionError,
-    ExUnit.Assertions,
     ExUnit.Case,
     ExUnit.Diff,
     ExUnit.Formatter
@@ -127,6 +126,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {NaiveDateTime, :native, [{:guest, ~w(local_now utc_now)a}]},
     {Time, :native, [{:guest, ~w(utc_now)a}]},
     {ExUnit, :refuse, [{:native, ~w(plural_rule)a}]},
+    # What a failed `assert_receive` prints: the mailbox it shows has to be the virtual one.
+    {ExUnit.Assertions, :native, [{:guest, [__timeout__: [5]]}]},
     {ExUnit.Callbacks, :native,
      [
        {:refuse, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
