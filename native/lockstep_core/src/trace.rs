@@ -50,6 +50,44 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in their order.
+    pub const ALL: [Kind; 34] = [
+        Kind::Start,
+        Kind::Send,
+        Kind::Lost,
+        Kind::Deliver,
+        Kind::Receive,
+        Kind::Timeout,
+        Kind::Spawn,
+        Kind::Link,
+        Kind::Unlink,
+        Kind::Monitor,
+        Kind::Demonitor,
+        Kind::Alias,
+        Kind::Unalias,
+        Kind::Signal,
+        Kind::Exit,
+        Kind::TrapExit,
+        Kind::Register,
+        Kind::Unregister,
+        Kind::Whereis,
+        Kind::StartTimer,
+        Kind::CancelTimer,
+        Kind::ReadTimer,
+        Kind::Fire,
+        Kind::Access,
+        Kind::Yield,
+        Kind::Stall,
+        Kind::Killed,
+        Kind::Partition,
+        Kind::Heal,
+        Kind::Tick,
+        Kind::SetTickTime,
+        Kind::StopNode,
+        Kind::StartNode,
+        Kind::MonitorNode,
+    ];
+
     /// The name in a trace.
     pub fn name(self) -> &'static str {
         match self {

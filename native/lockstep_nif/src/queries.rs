@@ -1,7 +1,8 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
-use lockstep_core::{Config, Event, NodeId, Outcome, ProcessId, Simulation, trace_file};
+use lockstep_core::{Config, Event, Kind, NodeId, Outcome, ProcessId, Simulation, trace_file};
+use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
 
 use crate::fault::Fault;
@@ -103,7 +104,7 @@ macro_rules! queries {
 }
 
 queries! {
-    born(id: [u32], shown: [Term<'a>], real: [LocalPid]) => |env, inner| {
+    born(id: [u32], shown: [Term<'a>], real: [Term<'a>]) => |env, inner| {
         inner.born(ProcessId(id), shown, real)?;
         done(env)
     };
@@ -181,6 +182,14 @@ fn process_entry(env: Env<'_>, inner: &mut Inner, process: ProcessId) -> Result<
     Ok((process.0, inner.node_atom(node, env)?, name))
 }
 
+/// Atoms are the same for the whole life of the VM: each kind is looked up in its table once.
+static KINDS: OnceCell<Vec<Atom>> = OnceCell::new();
+
+fn kind_atom(env: Env<'_>, kind: Kind) -> Result<Atom, Fault> {
+    let atoms = KINDS.get_or_try_init(|| Kind::ALL.iter().map(|kind| Atom::from_str(env, kind.name())).collect::<Result<Vec<_>, _>>())?;
+    Ok(atoms[kind as usize])
+}
+
 /// `{step, time, process, node, kind, object, detail, digest, text}`; a tuple too long for the derived encoders.
 fn event_term<'a>(env: Env<'a>, inner: &mut Inner, event: &Event) -> Result<Term<'a>, Fault> {
     let node = event.node.map(|node| inner.node_atom(node, env)).transpose()?;
@@ -189,7 +198,7 @@ fn event_term<'a>(env: Env<'a>, inner: &mut Inner, event: &Event) -> Result<Term
         event.time.encode(env),
         event.process.map(|process| process.0).encode(env),
         node.encode(env),
-        Atom::from_str(env, event.kind.name())?.encode(env),
+        kind_atom(env, event.kind)?.encode(env),
         event.object.encode(env),
         event.detail.encode(env),
         event.digest.encode(env),

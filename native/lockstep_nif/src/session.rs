@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     /// Pids and atoms are immediate terms: equal terms are equal words. The keys live for this VM only and never
     /// leave this map.
     ids: BTreeMap<usize, ProcessId>,
+    /// The same for the real pids of processes that are not yet gone.
+    reals: BTreeMap<usize, ProcessId>,
     symbols: BTreeMap<usize, Symbol>,
     atoms: Vec<Atom>,
 }
@@ -82,12 +84,13 @@ impl Inner {
             warden,
             processes: Vec::new(),
             ids: BTreeMap::new(),
+            reals: BTreeMap::new(),
             symbols: BTreeMap::new(),
             atoms: Vec::new(),
         }
     }
 
-    pub(crate) fn born(&mut self, id: ProcessId, shown: Term<'_>, real: LocalPid) -> Result<(), Fault> {
+    pub(crate) fn born(&mut self, id: ProcessId, shown: Term<'_>, real: Term<'_>) -> Result<(), Fault> {
         let index = id.0 as usize;
         if index >= self.simulation.process_count() as usize {
             return Err(Fault::Misuse(lockstep_core::Misuse::UnknownProcess));
@@ -95,8 +98,9 @@ impl Inner {
         if self.processes.len() <= index {
             self.processes.resize(index + 1, Pids::default());
         }
-        self.processes[index] = Pids { shown: Some(shown.decode()?), real: Some(real) };
+        self.processes[index] = Pids { shown: Some(shown.decode()?), real: Some(real.decode()?) };
         self.ids.insert(shown.as_c_arg(), id);
+        self.reals.insert(real.as_c_arg(), id);
         Ok(())
     }
 
@@ -105,9 +109,11 @@ impl Inner {
         self.ids.get(&pid.as_c_arg()).copied()
     }
 
-    pub(crate) fn id_of_real(&self, real: LocalPid) -> Option<ProcessId> {
-        let index = self.processes.iter().position(|pids| pids.real == Some(real))?;
-        Some(ProcessId(index as u32))
+    /// Forgets the real pid of a process that is gone; its number.
+    pub(crate) fn bury(&mut self, real: Term<'_>) -> Option<ProcessId> {
+        let id = self.reals.remove(&real.as_c_arg())?;
+        self.processes[id.0 as usize].real = None;
+        Some(id)
     }
 
     pub(crate) fn pids(&self, id: ProcessId) -> Pids {

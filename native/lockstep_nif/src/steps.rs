@@ -4,7 +4,7 @@
 
 use lockstep_core::strategy::Object;
 use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId};
-use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
+use rustler::{Atom, Encoder, Env, NifUnitEnum, Term};
 
 use crate::fault::Fault;
 use crate::session::{Inner, Session};
@@ -97,11 +97,10 @@ fn begin<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
 
 /// A real process is gone.
 #[rustler::nif]
-fn reaped<'a>(env: Env<'a>, session: &Session, real: LocalPid) -> Term<'a> {
+fn reaped<'a>(env: Env<'a>, session: &Session, real: Term<'a>) -> Term<'a> {
     let result = session.with(|inner| {
-        let id = inner.id_of_real(real).ok_or(Fault::Foreign)?;
+        let id = inner.bury(real).ok_or(Fault::Foreign)?;
         let next = inner.simulation.reaped(id)?;
-        inner.processes[id.0 as usize].real = None;
         terms::next_term(env, inner, None, next)
     });
     terms::answer(env, result)
