@@ -73,6 +73,18 @@ defmodule Lockstep.SimulationTest do
     end
   end
 
+  test "a process that sleeps keeps what it is sent" do
+    fun = fn ->
+      main = self()
+      spawn(fn -> for n <- 1..3, do: Process.sleep(5) && send(main, n) end)
+      Process.sleep(500)
+      for _ <- 1..3, do: receive(do: (n -> n))
+    end
+
+    assert outcomes(fun) == [[1, 2, 3]]
+    assert fun.() == [1, 2, 3]
+  end
+
   describe "delivery:" do
     test ":instant keeps what one process causes in order, :async keeps only the order of a pair" do
       fun = fn ->

@@ -49,8 +49,11 @@ defmodule Lockstep.Runtime.Mailbox do
     end
   end
 
+  # A `receive` without patterns looks at nothing: it passes over all that has come.
+  defp pass_over({seen, rest, until}), do: {:lists.reverse(rest, seen), until}
+
   defp wait_inside(ctx, timeout) do
-    {seen, [], waiting} = state()
+    {seen, waiting} = pass_over(state())
 
     case Turn.take(Native.receive(ctx.session, ctx.id, mode(timeout, waiting))) do
       :timeout ->
@@ -74,7 +77,7 @@ defmodule Lockstep.Runtime.Mailbox do
 
   # What nobody has taken goes back to the real mailbox when the `receive` is done, so that other code finds it.
   defp wait_outside(timeout) do
-    {seen, [], until} = state()
+    {seen, until} = pass_over(state())
     until = until || outside_deadline(timeout)
 
     receive do
