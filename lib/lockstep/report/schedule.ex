@@ -2,10 +2,10 @@ defmodule Lockstep.Report.Schedule do
   @moduledoc false
   # The schedule of a run as a table with one column a process.
   #
-  # A long schedule shows its first and last rows; what matters is nearly always at its end. Where there are more
+  # A long schedule shows its first and last rows, and partitions and the like; what matters is nearly always at its end. Where there are more
   # processes than columns fit, those that matter keep theirs and the rest share the column "others".
 
-  alias Lockstep.Report.{Colour, Layout, Names, Table, Time}
+  alias Lockstep.Report.{Colour, Layout, Names, Table, Time, Words}
 
   @first_rows 6
   @last_rows 40
@@ -24,31 +24,46 @@ defmodule Lockstep.Report.Schedule do
   def format([], _processes, _width, _focus), do: "(no steps)"
 
   def format(events, processes, width, focus) do
-    {first, left_out, last} = select(events)
-    shown = first ++ last
+    names = Names.build(processes)
+    segments = events |> Words.of(names) |> select()
+    shown = for {:rows, events} <- segments, event <- events, do: event
     left = left_width(shown)
-    columns = columns(shown, Names.build(processes), width - left, focus)
+    columns = columns(shown, names, width - left, focus)
     widths = column_widths(shown, columns, width - left)
-    render = &row(&1, columns, widths, left, width)
+    {lines, _time} = Enum.map_reduce(segments, 0, &segment(&1, &2, columns, widths, left, width))
 
-    [
-      header(columns, widths, left),
-      rows(first, 0, render),
-      gap(left_out, left, width),
-      rows(last, last_time(first), render)
-    ]
-    |> List.flatten()
-    |> Enum.join("\n")
+    hint =
+      if match?([_, _ | _], segments), do: note("the trace: option writes all rows to a file", left, width), else: []
+
+    [header(columns, widths, left), lines, hint] |> List.flatten() |> Enum.join("\n")
   end
 
+  # The first rows, the last ones, and what happened to the cluster between them.
   defp select(events) do
-    case length(events) - @first_rows - @last_rows do
-      left_out when left_out > 1 ->
-        {Enum.take(events, @first_rows), left_out, Enum.take(events, -@last_rows)}
+    count = length(events)
 
-      _ ->
-        {events, 0, []}
+    if count - @first_rows - @last_rows > 1 do
+      events
+      |> Enum.with_index()
+      |> Enum.chunk_by(fn {event, index} -> shown?(event, index, count) end)
+      |> Enum.map(&segment_of(&1, count))
+    else
+      [{:rows, events}]
     end
+  end
+
+  defp shown?(event, index, count) do
+    index < @first_rows or index >= count - @last_rows or (Words.cluster?(event) and event.kind != :lost)
+  end
+
+  defp segment_of([{event, index} | _] = chunk, count) do
+    if shown?(event, index, count), do: {:rows, Enum.map(chunk, &elem(&1, 0))}, else: {:gap, length(chunk)}
+  end
+
+  defp segment({:gap, left_out}, time, _columns, _widths, left, width), do: {gap(left_out, left, width), time}
+
+  defp segment({:rows, events}, time, columns, widths, left, width) do
+    Enum.map_reduce(events, time, fn event, time -> {row({event, time}, columns, widths, left, width), event.time} end)
   end
 
   # The step and the time stand left of the columns: `{width of the step, width of the time}`.
@@ -61,7 +76,7 @@ defmodule Lockstep.Report.Schedule do
 
   # A column is `{:process, id, name}` or `{:others, names}`.
   defp columns(events, names, available, focus) do
-    active = events |> Enum.map(& &1.process) |> Enum.reject(&is_nil/1) |> Enum.frequencies()
+    active = events |> Enum.reject(&Words.cluster?/1) |> Enum.frequencies_by(& &1.process)
     ids = Enum.sort(Map.keys(active))
 
     if length(ids) <= div(available, @min_column + @gap) do
@@ -78,7 +93,14 @@ defmodule Lockstep.Report.Schedule do
   defp column_widths(events, columns, available) do
     needs =
       for column <- columns do
-        texts = [title(column) | events |> Enum.filter(&belongs?(&1, column, columns)) |> Enum.map(&cell(&1, column))]
+        texts = [
+          title(column)
+          | events
+            |> Enum.reject(&Words.cluster?/1)
+            |> Enum.filter(&belongs?(&1, column, columns))
+            |> Enum.map(&cell(&1, column))
+        ]
+
         texts |> Enum.map(&String.length/1) |> Enum.max()
       end
 
@@ -88,6 +110,7 @@ defmodule Lockstep.Report.Schedule do
   defp title({:process, _id, name}), do: name
   defp title({:others, _names}), do: "others"
 
+  # A row of its own, across all columns, belongs to none.
   defp belongs?(%{process: nil}, _column, _columns), do: false
   defp belongs?(%{process: id}, {:process, id, _name}, _columns), do: true
   defp belongs?(_event, {:process, _id, _name}, _columns), do: false
@@ -103,23 +126,16 @@ defmodule Lockstep.Report.Schedule do
     [Colour.paint(:bright, String.pad_leading("step", 4) <> String.pad_leading("ms", left - 4) <> titles), rule]
   end
 
-  defp rows(events, time, render) do
-    {rows, _time} = Enum.map_reduce(events, time, fn event, time -> {render.({event, time}), event.time} end)
-    rows
-  end
-
-  defp last_time([]), do: 0
-  defp last_time(events), do: List.last(events).time
-
   # The time is printed where it has changed, so that a jump of the clock is seen at a glance.
   defp row({event, time}, columns, widths, left, width) do
     step = event.step |> Integer.to_string() |> String.pad_leading(4)
     ms = if event.time == time and event.step > 1, do: "", else: Time.ms(event.time)
     margin = step <> String.pad_leading(ms, left - String.length(step))
 
-    case event.process do
-      nil -> Colour.paint(:yellow, full_row(margin, event.text, width))
-      _ -> columns |> cells(event) |> Table.line(widths, @cell_lines) |> beside(margin, left)
+    if Words.cluster?(event) do
+      Colour.paint(:yellow, full_row(margin, event.text, width))
+    else
+      columns |> cells(event) |> Table.line(widths, @cell_lines) |> beside(margin, left)
     end
   end
 
@@ -138,11 +154,9 @@ defmodule Lockstep.Report.Schedule do
     row |> String.slice(0, width) |> String.pad_trailing(min(width, String.length(row) + 20), "=")
   end
 
-  defp gap(0, _left, _width), do: []
+  defp gap(left_out, left, width), do: note("#{Time.count(left_out, "row")} left out", left, width)
 
-  defp gap(left_out, left, width) do
-    "#{Time.count(left_out, "row")} left out; the trace: option writes them all to a file"
-    |> Layout.wrap(width - left - 3, :infinity)
-    |> Enum.map(&(String.duplicate(" ", left) <> " : " <> &1))
+  defp note(text, left, width) do
+    for line <- Layout.wrap(text, width - left - 3, :infinity), do: String.duplicate(" ", left) <> " : " <> line
   end
 end
