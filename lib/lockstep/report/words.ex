@@ -8,6 +8,7 @@ defmodule Lockstep.Report.Words do
   # Pids and references of a run; `Lockstep.Runtime.Identity` makes them.
   @pid ~r/#PID<0\.(\d+)\.(\d+)>/
   @reference ~r/#Reference<[\d.]+>/
+  @function ~r/#Function<[^>]*>/
   @first_serial 7168
   @nodes 64
   @per_serial 32_000
@@ -42,11 +43,11 @@ defmodule Lockstep.Report.Words do
   @spec cluster?(map()) :: boolean()
   def cluster?(event), do: event.process == nil or event.kind in @cluster
 
-  @doc "One text, with names for pids, short references, and what OTP's messages mean."
+  @doc "One text, with names for pids, short references and functions, and what OTP's messages mean."
   @spec text(String.t(), Names.names()) :: String.t()
   def text(text, names) do
     text = Regex.replace(@pid, text, fn pid, number, serial -> name(pid, number, serial, names) end)
-    text = Regex.replace(@reference, text, "#ref")
+    text = text |> String.replace(@reference, "#ref") |> String.replace(@function, "#fun")
     Enum.reduce(@envelopes, text, fn {pattern, words}, text -> Regex.replace(pattern, text, words) end)
   end
 
