@@ -90,8 +90,12 @@ defmodule Lockstep.SimulationTest do
       fun = fn ->
         main = self()
         relay = spawn(fn -> receive(do: (:go -> send(main, :relayed))) end)
-        send(main, :first)
-        send(relay, :go)
+
+        spawn(fn ->
+          send(main, :first)
+          send(relay, :go)
+        end)
+
         for _ <- 1..2, do: receive(do: (message -> message))
       end
 

@@ -1,7 +1,7 @@
 //! Where a run's decisions are made and written down.
 
-use crate::strategy::{Candidates, Strategy};
 use crate::clock::Micros;
+use crate::strategy::{Candidates, Strategy};
 
 /// Asks the strategy for each choice and keeps the choice log.
 ///
@@ -11,7 +11,6 @@ use crate::clock::Micros;
 pub struct Choices {
     strategy: Box<dyn Strategy>,
     log: Option<Vec<u64>>,
-    made: u64,
 }
 
 /// What is to happen next.
@@ -26,7 +25,10 @@ pub enum Decision {
 impl Choices {
     /// Choices made by `strategy`, logged if `record`.
     pub fn new(strategy: Box<dyn Strategy>, record: bool) -> Self {
-        Choices { strategy, log: record.then(Vec::new), made: 0 }
+        Choices {
+            strategy,
+            log: record.then(Vec::new),
+        }
     }
 
     /// Chooses among the enabled events. `max_stall` 0 means that nobody may be held back here.
@@ -59,7 +61,7 @@ impl Choices {
         latency
     }
 
-    /// The place and text of the first choice that a replayed log could not make.
+    /// The number of the first choice that a replayed log could not make.
     pub fn divergence(&self) -> Option<u64> {
         self.strategy.divergence()
     }
@@ -70,7 +72,6 @@ impl Choices {
     }
 
     fn write(&mut self, choice: u64) {
-        self.made += 1;
         if let Some(log) = &mut self.log {
             log.push(choice);
         }

@@ -22,7 +22,11 @@ pub struct Clock<D> {
 impl<D> Clock<D> {
     /// A clock at time zero, with no deadlines.
     pub fn new() -> Self {
-        Clock { now: 0, set: 0, deadlines: BTreeMap::new() }
+        Clock {
+            now: 0,
+            set: 0,
+            deadlines: BTreeMap::new(),
+        }
     }
 
     /// The time now.
@@ -48,6 +52,16 @@ impl<D> Clock<D> {
         self.deadlines.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// How many deadlines are set.
+    pub fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Whether no deadline is set.
+    pub fn is_empty(&self) -> bool {
+        self.deadlines.is_empty()
+    }
+
     /// Jumps to the next deadline; false when there is none.
     pub fn jump(&mut self) -> bool {
         match self.next() {
@@ -62,7 +76,11 @@ impl<D> Clock<D> {
     /// Takes out one thing that is due by now.
     pub fn pop_due(&mut self) -> Option<D> {
         let entry = self.deadlines.first_entry()?;
-        if entry.key().0 <= self.now { Some(entry.remove()) } else { None }
+        if entry.key().0 <= self.now {
+            Some(entry.remove())
+        } else {
+            None
+        }
     }
 }
 
@@ -84,7 +102,10 @@ mod tests {
         clock.set(10, 'b');
         assert_eq!(clock.pop_due(), None);
         assert!(clock.jump());
-        assert_eq!((clock.now(), clock.pop_due(), clock.pop_due(), clock.pop_due()), (10, Some('a'), Some('b'), None));
+        assert_eq!(
+            (clock.now(), clock.pop_due(), clock.pop_due(), clock.pop_due()),
+            (10, Some('a'), Some('b'), None)
+        );
         assert!(clock.jump());
         assert_eq!((clock.now(), clock.pop_due()), (20, Some('c')));
         assert!(!clock.jump());

@@ -109,7 +109,11 @@ impl ser::Serializer for Encoder {
         Ok(atom(variant))
     }
 
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _: &'static str, value: &T) -> Result<RawTerm, Unsupported> {
+    fn serialize_newtype_struct<T: ?Sized + Serialize>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<RawTerm, Unsupported> {
         value.serialize(self)
     }
 
@@ -124,11 +128,17 @@ impl ser::Serializer for Encoder {
     }
 
     fn serialize_seq(self, _length: Option<usize>) -> Result<List, Unsupported> {
-        Ok(List { items: Vec::new(), tuple: false })
+        Ok(List {
+            items: Vec::new(),
+            tuple: false,
+        })
     }
 
     fn serialize_tuple(self, _length: usize) -> Result<List, Unsupported> {
-        Ok(List { items: Vec::new(), tuple: true })
+        Ok(List {
+            items: Vec::new(),
+            tuple: true,
+        })
     }
 
     fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<List, Unsupported> {
@@ -227,7 +237,7 @@ impl ser::SerializeStruct for Fields {
 mod tests {
     use super::*;
 
-    #[derive(Serialize)]
+    #[derive(serde::Serialize)]
     struct Sample {
         name: String,
         numbers: Vec<u64>,
@@ -237,12 +247,17 @@ mod tests {
 
     #[test]
     fn bytes_are_pinned() {
-        let sample = Sample { name: "a".into(), numbers: vec![1, 256, u64::MAX], nothing: None, yes: true };
+        let sample = Sample {
+            name: "a".into(),
+            numbers: vec![1, 256, u64::MAX],
+            nothing: None,
+            yes: true,
+        };
         let expected: &[u8] = &[
-            131, 116, 0, 0, 0, 4, 119, 4, b'n', b'a', b'm', b'e', 109, 0, 0, 0, 1, b'a', 119, 7, b'n', b'u', b'm', b'b',
-            b'e', b'r', b's', 108, 0, 0, 0, 3, 97, 1, 98, 0, 0, 1, 0, 110, 8, 0, 255, 255, 255, 255, 255, 255, 255, 255,
-            106, 119, 7, b'n', b'o', b't', b'h', b'i', b'n', b'g', 119, 3, b'n', b'i', b'l', 119, 3, b'y', b'e', b's',
-            119, 4, b't', b'r', b'u', b'e',
+            131, 116, 0, 0, 0, 4, 119, 4, b'n', b'a', b'm', b'e', 109, 0, 0, 0, 1, b'a', 119, 7, b'n', b'u', b'm',
+            b'b', b'e', b'r', b's', 108, 0, 0, 0, 3, 97, 1, 98, 0, 0, 1, 0, 110, 8, 0, 255, 255, 255, 255, 255, 255,
+            255, 255, 106, 119, 7, b'n', b'o', b't', b'h', b'i', b'n', b'g', 119, 3, b'n', b'i', b'l', 119, 3, b'y',
+            b'e', b's', 119, 4, b't', b'r', b'u', b'e',
         ];
         assert_eq!(to_bytes(&sample).unwrap(), expected);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::clock::{Deadline, Micros};
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::op::{SystemReason, Target};
+use crate::op::{ExitClass, Target};
 
 /// What becomes of messages across a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,13 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(symbol: Symbol) -> Self {
-        Node { symbol, up: false, started: false, names: BTreeMap::new(), watchers: Vec::new() }
+        Node {
+            symbol,
+            up: false,
+            started: false,
+            names: BTreeMap::new(),
+            watchers: Vec::new(),
+        }
     }
 }
 
@@ -70,6 +76,8 @@ pub(crate) struct Packet {
     pub(crate) to: NodeId,
     pub(crate) arrives: Micros,
     pub(crate) content: Content,
+    /// No cut loses it: it was taken on to be deferred, or is a signal of a link or monitor.
+    pub(crate) kept: bool,
 }
 
 /// A signal under way.
@@ -78,9 +86,14 @@ pub(crate) enum Content {
     /// A message, with the address it was sent to.
     Message(Target),
     /// `exit/2`, or the end of a linked process.
-    Exit { from: ProcessId, to: ProcessId, link: bool, class: crate::op::ExitClass, system: Option<SystemReason> },
+    Exit {
+        from: ProcessId,
+        to: ProcessId,
+        link: bool,
+        class: ExitClass,
+    },
     /// The end of a watched process.
-    Down { reference: RefId, to: ProcessId, system: Option<SystemReason> },
+    Down { reference: RefId, to: ProcessId },
 }
 
 impl Content {
@@ -133,7 +146,11 @@ impl Network {
     }
 
     pub(crate) fn cut(&self, a: NodeId, b: NodeId) -> Option<&Cut> {
-        if self.cuts.is_empty() { None } else { self.cuts.get(&Pair::new(a, b)) }
+        if self.cuts.is_empty() {
+            None
+        } else {
+            self.cuts.get(&Pair::new(a, b))
+        }
     }
 
     /// Whether `a` counts `b` among its nodes.
@@ -144,6 +161,7 @@ impl Network {
     /// The nodes that `of` sees, in the order they were started; the control node is seen by nobody.
     pub(crate) fn visible(&self, of: NodeId) -> Vec<NodeId> {
         let all = (1..self.nodes.len()).map(|index| NodeId(index as u16));
-        all.filter(|&node| node != of && node != CONTROL && self.connected(of, node)).collect()
+        all.filter(|&node| node != of && node != CONTROL && self.connected(of, node))
+            .collect()
     }
 }

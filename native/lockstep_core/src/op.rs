@@ -102,13 +102,21 @@ pub enum Op {
     /// Waits for messages.
     Receive(Wait),
     /// Starts a process.
-    Spawn { node: NodeId, link: bool, monitor: Option<RefId> },
+    Spawn {
+        node: NodeId,
+        link: bool,
+        monitor: Option<RefId>,
+    },
     /// Links the caller to a process.
     Link(ProcessId),
     /// Takes a link back.
     Unlink(ProcessId),
     /// Watches a process or name.
-    Monitor { target: Target, reference: RefId, alias: Option<AliasMode> },
+    Monitor {
+        target: Target,
+        reference: RefId,
+        alias: Option<AliasMode>,
+    },
     /// Stops watching.
     Demonitor(RefId),
     /// Makes an alias without a monitor.
@@ -128,7 +136,11 @@ pub enum Op {
     /// Looks a name up on the caller's node.
     Whereis(Symbol),
     /// Starts a timer for a process or a name of the caller's node.
-    StartTimer { after: Micros, target: Target, reference: RefId },
+    StartTimer {
+        after: Micros,
+        target: Target,
+        reference: RefId,
+    },
     /// Stops a timer.
     CancelTimer(RefId),
     /// Asks how long a timer has still to go.
@@ -205,8 +217,9 @@ pub struct Notice {
 }
 
 impl Op {
-    /// What the operation acts upon, and whether it changes it. Unsure means [`Object::World`].
-    pub fn access(&self, caller: ProcessId) -> (Object, bool) {
+    /// What the operation of a process on node `home` acts upon, and whether it changes it. Unsure means
+    /// [`Object::World`].
+    pub fn access(&self, caller: ProcessId, home: NodeId) -> (Object, bool) {
         match self {
             Op::Start | Op::Yield | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
             Op::Send(target) | Op::Monitor { target, .. } => (target.object(), true),
@@ -215,8 +228,8 @@ impl Op {
                 (Object::Process(caller), true)
             }
             Op::Link(process) | Op::Unlink(process) | Op::Signal(process, _) => (Object::Process(*process), true),
-            Op::Register(name, _) | Op::Unregister(name) => (Object::Name(0, name.0), true),
-            Op::Whereis(name) => (Object::Name(0, name.0), false),
+            Op::Register(name, _) | Op::Unregister(name) => (Object::Name(home.0, name.0), true),
+            Op::Whereis(name) => (Object::Name(home.0, name.0), false),
             Op::Access { object, write } => (*object, *write),
             Op::Spawn { .. } | Op::StartTimer { .. } | Op::CancelTimer(_) => (Object::Local, false),
             Op::Partition(..)

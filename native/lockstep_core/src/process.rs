@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Deadline, Micros};
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
-use crate::op::{Item, Op, Target};
+use crate::op::{ExitClass, Item, Op};
 
 /// A living process.
 #[derive(Debug)]
@@ -15,10 +15,12 @@ pub(crate) struct Process {
     pub(crate) inbox: Vec<Item>,
     pub(crate) trap_exit: bool,
     pub(crate) links: BTreeSet<ProcessId>,
-    /// The monitors that this process has set.
-    pub(crate) watching: BTreeMap<RefId, Target>,
+    /// The monitors that this process has set; one on a name stays with the process that had it.
+    pub(crate) watching: BTreeMap<RefId, ProcessId>,
     /// The monitors that others have set on this process.
     pub(crate) watched_by: BTreeMap<RefId, ProcessId>,
+    /// The timers that are to fire for it. They end with it.
+    pub(crate) timers: BTreeSet<RefId>,
     pub(crate) name: Option<Symbol>,
     /// When the `receive` that it is in times out.
     pub(crate) receive_until: Option<Micros>,
@@ -39,8 +41,8 @@ pub(crate) enum State {
     Waiting,
     /// It could go on, and is held back.
     Stalled(Op),
-    /// It has been killed, or has ended, and is not yet gone.
-    Ending,
+    /// It has been killed, with a reason of this kind, and is not yet gone.
+    Ending(ExitClass),
 }
 
 impl Process {
@@ -53,6 +55,7 @@ impl Process {
             links: BTreeSet::new(),
             watching: BTreeMap::new(),
             watched_by: BTreeMap::new(),
+            timers: BTreeSet::new(),
             name: None,
             receive_until: None,
             deadline: None,

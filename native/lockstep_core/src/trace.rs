@@ -162,7 +162,10 @@ pub struct Trace {
 impl Trace {
     /// A trace that keeps its events only if `record`.
     pub fn new(record: bool) -> Self {
-        Trace { hash: 0, events: record.then(Vec::new) }
+        Trace {
+            hash: 0,
+            events: record.then(Vec::new),
+        }
     }
 
     /// The hash of all events so far. Two runs with the same hash took the same schedule.
@@ -181,9 +184,9 @@ impl Trace {
     }
 
     /// Puts the last event of `process` into words, with a digest of the terms involved.
-    pub fn note(&mut self, process: Option<ProcessId>, text: String, digest: u64) {
-        let events = self.events.iter_mut().flatten().rev();
-        if let Some(event) = { events }.find(|event| event.process == process) {
+    pub fn note(&mut self, process: ProcessId, text: String, digest: u64) {
+        let mut latest = self.events.iter_mut().flatten().rev();
+        if let Some(event) = latest.find(|event| event.process == Some(process)) {
             event.text = text;
             event.digest = digest;
         }

@@ -33,12 +33,20 @@ pub fn to_bytes(simulation: &Simulation) -> Result<Vec<u8>, Unsupported> {
     let node_name = |node| simulation.symbol(simulation.node_symbol(node));
     let processes = (0..simulation.process_count()).map(ProcessId).filter_map(|id| {
         let node = node_name(simulation.node_of(id)?);
-        Some(ProcessEntry { id, node, name: simulation.name_of(id).map(|name| simulation.symbol(name)) })
+        Some(ProcessEntry {
+            id,
+            node,
+            name: simulation.name_of(id).map(|name| simulation.symbol(name)),
+        })
     });
     etf::to_bytes(&TraceFile {
         version: TRACE_VERSION,
         seed: simulation.seed(),
-        nodes: simulation.nodes().into_iter().map(|(node, _)| node_name(node)).collect(),
+        nodes: simulation
+            .nodes()
+            .into_iter()
+            .map(|(node, _)| node_name(node))
+            .collect(),
         processes: processes.collect(),
         steps: simulation.steps(),
         time: simulation.now(),

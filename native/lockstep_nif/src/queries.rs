@@ -86,7 +86,10 @@ fn new(env: Env<'_>, settings: Settings, warden: LocalPid) -> NifResult<Resource
         control: settings.control.to_term(env).atom_to_string()?,
     };
     let strategy = settings.strategy.build(settings.seed);
-    Ok(ResourceArc::new(Session::new(Inner::new(Simulation::new(config, strategy), warden))))
+    Ok(ResourceArc::new(Session::new(Inner::new(
+        Simulation::new(config, strategy),
+        warden,
+    ))))
 }
 
 /// Defines a NIF that answers a question.
@@ -152,14 +155,29 @@ queries! {
         let all = (0..inner.simulation.process_count()).map(ProcessId);
         all.map(|process| process_entry(env, inner, process)).collect::<Result<Vec<_>, Fault>>()?
     };
-    events() => |env, inner| {
+}
+
+/// On a dirty scheduler, as [`trace`]: a long run has many events.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn events<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
+    let result = session.with(|inner| {
         let all = inner.simulation.trace_events().to_vec();
-        all.iter().map(|event| event_term(env, inner, event)).collect::<Result<Vec<_>, Fault>>()?
-    };
-    trace() => |env, inner| {
+        let terms = all
+            .iter()
+            .map(|event| event_term(env, inner, event))
+            .collect::<Result<Vec<_>, Fault>>()?;
+        Ok(terms.encode(env))
+    });
+    terms::answer(env, result)
+}
+
+#[rustler::nif(schedule = "DirtyCpu")]
+fn trace<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
+    let result = session.with(|inner| {
         let bytes = trace_file::to_bytes(&inner.simulation).map_err(|_| Fault::BadArgument)?;
-        binary(env, &bytes)?
-    };
+        Ok(binary(env, &bytes)?.encode(env))
+    });
+    terms::answer(env, result)
 }
 
 #[rustler::nif]
@@ -178,7 +196,11 @@ fn node_atoms(env: Env<'_>, inner: &mut Inner, nodes: Vec<NodeId>) -> Result<Vec
 
 fn process_entry(env: Env<'_>, inner: &mut Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>), Fault> {
     let node = inner.simulation.node_of(process).ok_or(Fault::BadArgument)?;
-    let name = inner.simulation.name_of(process).map(|name| inner.atom(name, env)).transpose()?;
+    let name = inner
+        .simulation
+        .name_of(process)
+        .map(|name| inner.atom(name, env))
+        .transpose()?;
     Ok((process.0, inner.node_atom(node, env)?, name))
 }
 
@@ -186,7 +208,12 @@ fn process_entry(env: Env<'_>, inner: &mut Inner, process: ProcessId) -> Result<
 static KINDS: OnceCell<Vec<Atom>> = OnceCell::new();
 
 fn kind_atom(env: Env<'_>, kind: Kind) -> Result<Atom, Fault> {
-    let atoms = KINDS.get_or_try_init(|| Kind::ALL.iter().map(|kind| Atom::from_str(env, kind.name())).collect::<Result<Vec<_>, _>>())?;
+    let atoms = KINDS.get_or_try_init(|| {
+        Kind::ALL
+            .iter()
+            .map(|kind| Atom::from_str(env, kind.name()))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
     Ok(atoms[kind as usize])
 }
 

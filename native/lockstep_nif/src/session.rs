@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use lockstep_core::{NodeId, ProcessId, Simulation, Symbol};
 use rustler::{Atom, Encoder, Env, LocalPid, Resource, Term};
@@ -41,22 +41,24 @@ pub(crate) struct Pids {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("simulation", &self.simulation).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("simulation", &self.simulation)
+            .finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn new(inner: Inner) -> Self {
-        Session { inner: Mutex::new(Some(inner)), steps: AtomicU64::new(0) }
+        Session {
+            inner: Mutex::new(Some(inner)),
+            steps: AtomicU64::new(0),
+        }
     }
 
     /// Works on the session without ever waiting for it: in a run only one process is at its step, so a session that
     /// is locked is being misused.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Inner) -> Result<R, Fault>) -> Result<R, Fault> {
-        let mut guard = self.inner.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Fault::Busy,
-            TryLockError::Poisoned(_) => Fault::Poisoned,
-        })?;
+        let mut guard = self.lock()?;
         let inner = guard.as_mut().ok_or(Fault::Closed)?;
         let result = work(inner);
         self.steps.store(inner.simulation.steps(), Ordering::Relaxed);
@@ -64,12 +66,14 @@ impl Session {
     }
 
     pub(crate) fn close(&self) -> Result<(), Fault> {
-        self.with(|_| Ok(()))?;
-        // Between the two locks nobody else can have got hold of it who would not find it closed.
-        if let Ok(mut guard) = self.inner.try_lock() {
-            *guard = None;
-        }
-        Ok(())
+        self.lock()?.take().map(drop).ok_or(Fault::Closed)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Inner>>, Fault> {
+        self.inner.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Fault::Busy,
+            TryLockError::Poisoned(_) => Fault::Poisoned,
+        })
     }
 
     pub(crate) fn progress(&self) -> u64 {
@@ -92,13 +96,17 @@ impl Inner {
 
     pub(crate) fn born(&mut self, id: ProcessId, shown: Term<'_>, real: Term<'_>) -> Result<(), Fault> {
         let index = id.0 as usize;
-        if index >= self.simulation.process_count() as usize {
-            return Err(Fault::Misuse(lockstep_core::Misuse::UnknownProcess));
+        self.simulation.check_process(id)?;
+        if self.pids(id).real.is_some() {
+            return Err(Fault::BadArgument);
         }
         if self.processes.len() <= index {
             self.processes.resize(index + 1, Pids::default());
         }
-        self.processes[index] = Pids { shown: Some(shown.decode()?), real: Some(real.decode()?) };
+        self.processes[index] = Pids {
+            shown: Some(shown.decode()?),
+            real: Some(real.decode()?),
+        };
         self.ids.insert(shown.as_c_arg(), id);
         self.reals.insert(real.as_c_arg(), id);
         Ok(())
@@ -142,7 +150,7 @@ impl Inner {
     /// A node by its name; one that was never started is down.
     pub(crate) fn node(&mut self, name: Atom, env: Env<'_>) -> Result<NodeId, Fault> {
         let symbol = self.symbol(name, env)?;
-        Ok(self.simulation.unknown_node(symbol))
+        Ok(self.simulation.unknown_node(symbol)?)
     }
 
     pub(crate) fn node_atom(&mut self, node: NodeId, env: Env<'_>) -> Result<Atom, Fault> {

@@ -19,7 +19,8 @@ fn step<'a>(
 ) -> Term<'a> {
     let me = ProcessId(me);
     let result = session.with(|inner| {
-        inner.simulation.check_process(me)?;
+        // Before the arguments: decoding them may give numbers to new names, which is part of the run.
+        inner.simulation.check_turn(me)?;
         let op = op(inner, me)?;
         terms::announce(env, inner, me, op)
     });
@@ -89,7 +90,7 @@ fn yield_turn<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
 #[rustler::nif]
 fn begin<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     let result = session.with(|inner| {
-        let next = inner.simulation.begin();
+        let next = inner.simulation.begin()?;
         terms::next_term(env, inner, None, next)
     });
     terms::answer(env, result)

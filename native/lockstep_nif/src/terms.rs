@@ -72,7 +72,11 @@ impl From<Mode> for AliasMode {
 }
 
 pub(crate) fn process(inner: &Inner, term: Term<'_>) -> Result<ProcessId, Fault> {
-    inner.id(term).ok_or(if term.is_pid() { Fault::Foreign } else { Fault::BadArgument })
+    inner.id(term).ok_or(if term.is_pid() {
+        Fault::Foreign
+    } else {
+        Fault::BadArgument
+    })
 }
 
 /// A pid, a name of the caller's node, `{name, node}`, or the number of an alias.
@@ -133,11 +137,17 @@ pub(crate) fn next_term<'a>(
 }
 
 fn real(inner: &Inner, process: ProcessId) -> Result<LocalPid, Fault> {
-    inner.pids(process).real.ok_or(Fault::Misuse(lockstep_core::Misuse::UnknownProcess))
+    inner
+        .pids(process)
+        .real
+        .ok_or(Fault::Misuse(lockstep_core::Misuse::UnknownProcess))
 }
 
 fn shown<'a>(env: Env<'a>, inner: &Inner, process: ProcessId) -> Term<'a> {
-    inner.pids(process).shown.map_or_else(|| nil().encode(env), |pid| pid.encode(env))
+    inner
+        .pids(process)
+        .shown
+        .map_or_else(|| nil().encode(env), |pid| pid.encode(env))
 }
 
 fn grant_term<'a>(env: Env<'a>, inner: &mut Inner, grant: Grant) -> Result<Term<'a>, Fault> {

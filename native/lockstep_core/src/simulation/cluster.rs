@@ -1,10 +1,10 @@
 //! Operations on the cluster: nodes and the cuts between them.
 
-use super::{Due, Simulation};
+use super::{Due, Misuse, Simulation, Timer};
 use crate::clock::Micros;
 use crate::ids::{CONTROL, NodeId, ProcessId, Symbol};
 use crate::network::{Cut, Node, Pair, PartitionMode};
-use crate::op::{Death, Grant, Item, Refusal, SystemReason};
+use crate::op::{Death, ExitClass, Grant, Item, Refusal, SystemReason, Target};
 use crate::trace::Kind;
 
 impl Simulation {
@@ -29,7 +29,15 @@ impl Simulation {
             Some(cut) => cut.mode = mode,
             None => {
                 let tick = Some(self.clock.set(now.saturating_add(self.tick_time), Due::Tick(pair)));
-                self.network.cuts.insert(pair, Cut { mode, since: now, noticed: false, tick });
+                self.network.cuts.insert(
+                    pair,
+                    Cut {
+                        mode,
+                        since: now,
+                        noticed: false,
+                        tick,
+                    },
+                );
             }
         }
     }
@@ -58,36 +66,39 @@ impl Simulation {
 
     /// The tick time has passed: each side gives the other up.
     pub(super) fn notice_cut(&mut self, pair: Pair) {
-        let Some(cut) = self.network.cuts.get_mut(&pair) else { return };
+        let Some(cut) = self.network.cuts.get_mut(&pair) else {
+            return;
+        };
         cut.noticed = true;
         cut.tick = None;
         let (a, b) = pair.ends();
         self.event(None, Kind::Tick, u64::from(a.0), u64::from(b.0));
-        for process in self.living_on(a) {
-            self.sever(process, b);
+        for process in self.living_on(|home| home == a) {
+            self.sever(process, b, SystemReason::Noconnection);
         }
-        for process in self.living_on(b) {
-            self.sever(process, a);
+        for process in self.living_on(|home| home == b) {
+            self.sever(process, a, SystemReason::Noconnection);
         }
         self.tell_watchers(a, |home, lost| home == b && lost);
         self.tell_watchers(b, |home, lost| home == a && lost);
     }
 
-    /// Breaks what ties a process to those of another node, as far as it concerns the process itself.
-    fn sever(&mut self, process: ProcessId, node: NodeId) {
+    /// Breaks what ties a process to those of another node, living or dead, as far as it concerns the process itself.
+    fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason) {
         let Some(entry) = self.get(process) else { return };
-        let links: Vec<_> = entry.links.iter().copied().filter(|&other| self.home(other) == node).collect();
-        let watching: Vec<_> = entry
-            .watching
+        let links: Vec<_> = entry
+            .links
             .iter()
-            .filter(|(_, target)| matches!(target, crate::op::Target::Process(other) if self.home(*other) == node))
-            .map(|(&reference, _)| reference)
+            .copied()
+            .filter(|&other| self.home(other) == node)
             .collect();
+        let watching = entry.watching.iter().filter(|&(_, &other)| self.home(other) == node);
+        let watching: Vec<_> = watching.map(|(&reference, _)| reference).collect();
         for other in links {
-            self.exit_by_link(other, process, SystemReason::Noconnection);
+            self.exit_by_link(other, process, reason);
         }
         for reference in watching {
-            self.down(process, reference, SystemReason::Noconnection);
+            self.down(process, reference, reason);
         }
     }
 
@@ -112,38 +123,44 @@ impl Simulation {
             return Grant::Refused(Refusal::NodeDown);
         }
         self.network.node_mut(node).up = false;
+        self.network.node_mut(node).names.clear();
         self.lose_all(node);
-        let victims = self.living_on(node);
+        self.drop_timers_of(node);
+        let victims = self.living_on(|home| home == node);
         for &victim in &victims {
-            self.cut_ties(victim, node);
+            let process = self.expect(victim);
+            process.name = None;
+            process.links.clear();
+            process.watched_by.clear();
+        }
+        // Also those whose last signals have just been lost are told of here.
+        for process in self.living_on(|home| home != node) {
+            self.sever(process, node, SystemReason::Nodedown);
         }
         for &victim in &victims {
-            self.kill(victim, Death::System(SystemReason::Killed));
+            self.kill(victim, Death::System(SystemReason::Killed), ExitClass::Crash);
         }
         self.tell_watchers(node, |home, _| home != node);
-        self.network.node_mut(node).names.clear();
         Grant::Done
     }
 
-    fn cut_ties(&mut self, victim: ProcessId, node: NodeId) {
-        let process = self.expect(victim);
-        process.name = None;
-        let links = std::mem::take(&mut process.links);
-        let watched_by = std::mem::take(&mut process.watched_by);
-        for other in links.into_iter().filter(|&other| self.homes[other.0 as usize] != node).collect::<Vec<_>>() {
-            self.exit_by_link(victim, other, SystemReason::Nodedown);
-        }
-        for (reference, watcher) in watched_by {
-            if self.home(watcher) != node {
-                self.down(watcher, reference, SystemReason::Nodedown);
-            }
+    /// The timers for names of a node that stops; those for its processes end with them.
+    fn drop_timers_of(&mut self, node: NodeId) {
+        let for_name = |timer: &Timer| matches!(timer.target, Target::Name(home, _) if home == node);
+        let gone: Vec<_> = self
+            .timers
+            .iter()
+            .filter(|(_, timer)| for_name(timer))
+            .map(|(&reference, _)| reference)
+            .collect();
+        for reference in gone {
+            self.drop_timer(reference);
         }
     }
 
     pub(super) fn start_node(&mut self, me: ProcessId, name: Symbol) -> Grant {
-        let node = match self.node_id(name) {
-            Some(node) => node,
-            None => self.add_node(name),
+        let Ok(node) = self.unknown_node(name) else {
+            return self.told(me, Kind::StartNode, u64::MAX, 0, Grant::Refused(Refusal::NodeDown));
         };
         let entry = self.network.node_mut(node);
         entry.up = true;
@@ -151,26 +168,30 @@ impl Simulation {
         self.told(me, Kind::StartNode, u64::from(node.0), 0, Grant::Node(node))
     }
 
-    fn add_node(&mut self, name: Symbol) -> NodeId {
-        let node = NodeId(self.network.nodes.len() as u16);
+    /// The number of a node that is spoken of, whether or not it was ever started.
+    pub fn unknown_node(&mut self, name: Symbol) -> Result<NodeId, Misuse> {
+        if let Some(node) = self.node_id(name) {
+            return Ok(node);
+        }
+        let number = u16::try_from(self.network.nodes.len()).map_err(|_| Misuse::BadArgument("too many nodes"))?;
         self.network.nodes.push(Node::new(name));
-        node
-    }
-
-    /// A node that is spoken of, and was never started.
-    pub fn unknown_node(&mut self, name: Symbol) -> NodeId {
-        self.node_id(name).unwrap_or_else(|| self.add_node(name))
+        Ok(NodeId(number))
     }
 
     pub(super) fn monitor_node(&mut self, me: ProcessId, node: NodeId, lost: bool, on: bool) -> Grant {
         self.event(Some(me), Kind::MonitorNode, u64::from(node.0), u64::from(on));
         let home = self.home(me);
+        let within_reach = if lost {
+            self.network.connected(home, node)
+        } else {
+            self.network.node(node).up
+        };
         let watchers = &mut self.network.nodes[usize::from(node.0)].watchers;
         if !on {
             if let Some(index) = watchers.iter().position(|&watcher| watcher == (me, lost)) {
                 watchers.remove(index);
             }
-        } else if node != home && !self.network.connected(home, node) {
+        } else if node != home && !within_reach {
             self.drop_in(me, Item::NodeDown(node));
         } else {
             self.network.node_mut(node).watchers.push((me, lost));
@@ -178,8 +199,14 @@ impl Simulation {
         Grant::Bool(true)
     }
 
-    fn living_on(&self, node: NodeId) -> Vec<ProcessId> {
-        let all = (0..self.processes.len() as u32).map(ProcessId);
-        all.filter(|&process| self.home(process) == node && self.alive(process)).collect()
+    fn living_on(&self, on: impl Fn(NodeId) -> bool) -> Vec<ProcessId> {
+        let all = self
+            .homes
+            .iter()
+            .zip(0..)
+            .map(|(&home, number)| (home, ProcessId(number)));
+        all.filter(|&(home, process)| on(home) && self.alive(process))
+            .map(|(_, process)| process)
+            .collect()
     }
 }

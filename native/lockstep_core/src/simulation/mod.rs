@@ -94,6 +94,27 @@ pub enum Outcome {
     Diverged(u64),
 }
 
+/// How much a run holds at one moment: what has ended must not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Processes that are not gone.
+    pub processes: usize,
+    /// Events that can happen.
+    pub ready: usize,
+    /// Points in time that something waits for.
+    pub deadlines: usize,
+    /// Pairs of processes with something under way between them.
+    pub channels: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Aliases.
+    pub aliases: usize,
+    /// Registered names.
+    pub names: usize,
+    /// Who watches nodes.
+    pub watchers: usize,
+}
+
 /// An event that can happen now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ready {
@@ -178,7 +199,14 @@ impl Simulation {
             processes: Vec::new(),
             homes: Vec::new(),
             labels: Vec::new(),
-            network: Network { nodes: vec![Node { up: true, started: true, ..Node::new(control) }], ..Network::default() },
+            network: Network {
+                nodes: vec![Node {
+                    up: true,
+                    started: true,
+                    ..Node::new(control)
+                }],
+                ..Network::default()
+            },
             symbols,
             aliases: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -196,13 +224,18 @@ impl Simulation {
     }
 
     /// Makes the first decision.
-    pub fn begin(&mut self) -> Next {
-        self.decide()
+    pub fn begin(&mut self) -> Result<Next, Misuse> {
+        match self.turn {
+            _ if self.outcome.is_some() => Err(Misuse::Ended),
+            Turn::Nobody => Ok(self.decide()),
+            Turn::Of(_) | Turn::Reaping(_) => Err(Misuse::NotYourTurn),
+        }
     }
 
     /// Announces what `me`, whose turn it is, is about to do, and decides who goes on.
     pub fn announce(&mut self, me: ProcessId, op: Op) -> Result<Next, Misuse> {
         self.check_turn(me)?;
+        self.check_op(&op)?;
         match op {
             // It has been killed by its own signal: whatever it announces never happens.
             _ if self.is_ending(me) => {}
@@ -219,14 +252,15 @@ impl Simulation {
     /// Ends a process that was told to [`Grant::Die`]: who must hear of it.
     pub fn finish(&mut self, me: ProcessId) -> Result<Vec<Notice>, Misuse> {
         self.check_turn(me)?;
-        if !self.is_ending(me) {
-            return Err(Misuse::NotYourTurn);
+        match self.expect(me).state {
+            State::Ending(class) => Ok(self.end(me, class)),
+            _ => Err(Misuse::NotYourTurn),
         }
-        Ok(self.end(me, crate::op::ExitClass::Crash))
     }
 
     /// The real counterpart of `process` is gone; decides who goes on.
     pub fn reaped(&mut self, process: ProcessId) -> Result<Next, Misuse> {
+        self.check_process(process)?;
         if self.outcome.is_some() {
             return Ok(Next::Over);
         }
@@ -242,12 +276,38 @@ impl Simulation {
         Ok(std::mem::take(&mut self.expect(me).inbox))
     }
 
-    fn check_turn(&self, me: ProcessId) -> Result<(), Misuse> {
+    /// Checks that it is a process's turn.
+    pub fn check_turn(&self, me: ProcessId) -> Result<(), Misuse> {
         match self.turn {
             _ if self.outcome.is_some() => Err(Misuse::Ended),
             Turn::Of(process) if process == me => Ok(()),
             _ if me.0 as usize >= self.processes.len() => Err(Misuse::UnknownProcess),
             _ => Err(Misuse::NotYourTurn),
+        }
+    }
+
+    /// Checks that an operation speaks only of what there is.
+    fn check_op(&self, op: &Op) -> Result<(), Misuse> {
+        match op {
+            Op::Link(process) | Op::Unlink(process) | Op::Signal(process, _) | Op::Register(_, process) => {
+                self.check_process(*process)
+            }
+            Op::Send(target) | Op::Monitor { target, .. } | Op::StartTimer { target, .. } => match target {
+                Target::Process(process) => self.check_process(*process),
+                Target::Name(node, _) => self.check_node(*node),
+                Target::Alias(_) => Ok(()),
+            },
+            Op::Spawn { node, .. } | Op::StopNode(node) | Op::MonitorNode { node, .. } => self.check_node(*node),
+            Op::Partition(groups, _) => groups.iter().flatten().try_for_each(|&node| self.check_node(node)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_node(&self, node: NodeId) -> Result<(), Misuse> {
+        if usize::from(node.0) < self.network.nodes.len() {
+            Ok(())
+        } else {
+            Err(Misuse::BadArgument("no such node"))
         }
     }
 
@@ -294,12 +354,20 @@ impl Simulation {
     fn decide(&mut self) -> Next {
         self.turn = Turn::Nobody;
         loop {
+            // Before anything else: after a choice that was not made, how the run ended says nothing.
+            if let Some(choice) = self.choices.divergence() {
+                self.outcome = Some(Outcome::Diverged(choice));
+            }
             if self.outcome.is_some() {
                 return Next::Over;
             }
             if let Some((process, grant)) = self.held.take() {
                 let ended = matches!(grant, Grant::Ended(_));
-                self.turn = if ended { Turn::Reaping(process) } else { Turn::Of(process) };
+                self.turn = if ended {
+                    Turn::Reaping(process)
+                } else {
+                    Turn::Of(process)
+                };
                 return Next::Go(process, grant);
             }
             if let Some((process, death)) = self.doomed.pop_front() {
@@ -308,7 +376,7 @@ impl Simulation {
                 return Next::Go(process, Grant::Die(death));
             }
             self.outcome = self.limit();
-            if self.outcome.is_none() {
+            if self.outcome.is_none() && self.doomed.is_empty() {
                 if let Some((process, grant)) = self.step() {
                     self.held = Some((process, grant));
                 }
@@ -317,11 +385,8 @@ impl Simulation {
     }
 
     fn limit(&mut self) -> Option<Outcome> {
-        if self.queue.is_empty() && !self.advance() {
+        if !self.advance() {
             return Some(self.quiet());
-        }
-        if let Some(choice) = self.choices.divergence() {
-            return Some(Outcome::Diverged(choice));
         }
         match () {
             () if self.steps >= self.config.max_steps => Some(Outcome::StepLimit),
@@ -343,25 +408,25 @@ impl Simulation {
 
     /// Lets time pass until something can happen; false when nothing ever will.
     fn advance(&mut self) -> bool {
-        while self.queue.is_empty() {
-            if !self.clock.jump() {
-                return false;
-            }
+        loop {
             while let Some(due) = self.clock.pop_due() {
                 self.come_due(due);
             }
-            if self.clock.now() > self.config.max_virtual_time || !self.doomed.is_empty() {
+            let late = self.clock.now() > self.config.max_virtual_time;
+            if late || !self.queue.is_empty() || !self.doomed.is_empty() {
                 return true;
             }
+            if !self.clock.jump() {
+                return false;
+            }
         }
-        true
     }
 
     fn come_due(&mut self, due: Due) {
         match due {
             Due::Wake(process) => self.release(process, Op::Receive(Wait::Rest)),
             Due::Release(process) => {
-                if let State::Stalled(op) = std::mem::replace(&mut self.expect(process).state, State::Waiting) {
+                if let State::Stalled(op) = std::mem::replace(&mut self.expect(process).state, State::Running) {
                     self.release(process, op);
                 }
             }
@@ -412,16 +477,25 @@ impl Simulation {
         // Holding back the only one that can run matters only if something falls due meanwhile.
         let matters = self.queue.len() > 1 || next.is_some_and(|next| next <= self.config.max_stall);
         let max_stall = if matters { self.config.max_stall } else { 0 };
-        let view = View { queue: &self.queue, processes: &self.processes };
-        self.choices.next(&Candidates::new(&view, view.queue.len()), max_stall, next)
+        let view = View {
+            queue: &self.queue,
+            processes: &self.processes,
+            network: &self.network,
+            aliases: &self.aliases,
+            timers: &self.timers,
+        };
+        self.choices
+            .next(&Candidates::new(&view, view.queue.len()), max_stall, next)
     }
 
     fn stall(&mut self, process: ProcessId, length: Micros) {
         self.event(Some(process), Kind::Stall, length, 0);
-        let deadline = self.clock.set(self.clock.now() + length, Due::Release(process));
+        let deadline = self
+            .clock
+            .set(self.clock.now().saturating_add(length), Due::Release(process));
         let entry = self.expect(process);
         entry.deadline = Some(deadline);
-        if let State::Enabled(op) = std::mem::replace(&mut entry.state, State::Waiting) {
+        if let State::Enabled(op) = std::mem::replace(&mut entry.state, State::Running) {
             entry.state = State::Stalled(op);
         }
     }
@@ -449,7 +523,9 @@ impl Simulation {
 
     /// A living process; callers know that it lives.
     fn expect(&mut self, process: ProcessId) -> &mut Process {
-        self.processes[process.0 as usize].as_mut().expect("the process is alive")
+        self.processes[process.0 as usize]
+            .as_mut()
+            .expect("the process is alive")
     }
 
     fn living(&mut self, process: ProcessId) -> Option<&mut Process> {
@@ -457,7 +533,8 @@ impl Simulation {
     }
 
     fn is_ending(&self, process: ProcessId) -> bool {
-        self.get(process).is_some_and(|entry| entry.state == State::Ending)
+        self.get(process)
+            .is_some_and(|entry| matches!(entry.state, State::Ending(_)))
     }
 
     fn get(&self, process: ProcessId) -> Option<&Process> {
@@ -477,7 +554,17 @@ impl Simulation {
         self.steps += 1;
         let node = process.map(|process| self.home(process));
         let time = self.clock.now();
-        let event = Event { step: self.steps, time, process, node, kind, object, detail, digest: 0, text: String::new() };
+        let event = Event {
+            step: self.steps,
+            time,
+            process,
+            node,
+            kind,
+            object,
+            detail,
+            digest: 0,
+            text: String::new(),
+        };
         self.trace.push(event);
     }
 }
@@ -487,20 +574,75 @@ impl Simulation {
 struct View<'a> {
     queue: &'a VecDeque<Ready>,
     processes: &'a [Option<Process>],
+    network: &'a Network,
+    aliases: &'a BTreeMap<RefId, Alias>,
+    timers: &'a BTreeMap<RefId, Timer>,
 }
 
 impl CandidateView for View<'_> {
     fn candidate(&self, index: usize) -> Candidate {
         match self.queue[index] {
             Ready::Run(process) => {
-                let (object, write) = match self.processes[process.0 as usize].as_ref().map(|entry| &entry.state) {
-                    Some(State::Enabled(op)) => op.access(process),
-                    _ => (Object::World, true),
-                };
-                Candidate { process: Some(process), object, write }
+                let (object, write) = self.access(process);
+                Candidate {
+                    process: Some(process),
+                    object,
+                    write,
+                }
             }
-            Ready::Deliver(key) => Candidate { process: None, object: Op::Send(key.to).access(key.from).0, write: true },
-            Ready::Fire(_) => Candidate { process: None, object: Object::World, write: true },
+            Ready::Deliver(key) => Candidate {
+                process: None,
+                object: self.object(key.to),
+                write: true,
+            },
+            Ready::Fire(reference) => Candidate {
+                process: None,
+                object: self.timer(reference),
+                write: true,
+            },
         }
+    }
+}
+
+impl View<'_> {
+    fn access(&self, process: ProcessId) -> (Object, bool) {
+        let Some(Process {
+            state: State::Enabled(op),
+            node,
+            ..
+        }) = &self.processes[process.0 as usize]
+        else {
+            return (Object::World, true);
+        };
+        match *op {
+            Op::Send(target) | Op::Monitor { target, .. } => (self.object(target), true),
+            Op::CancelTimer(reference) => (self.timer(reference), true),
+            Op::ReadTimer(reference) => (self.timer(reference), false),
+            Op::Register(name, _) | Op::Unregister(name) => (self.object(Target::Name(*node, name)), true),
+            Op::Whereis(name) => (self.object(Target::Name(*node, name)), false),
+            ref op => op.access(process, *node),
+        }
+    }
+
+    /// What is reached under an address. As long as a process has a name, the name stands for the process, so that what
+    /// reaches it by name conflicts with what reaches it by pid.
+    fn object(&self, target: Target) -> Object {
+        match target {
+            Target::Process(process) => Object::Process(process),
+            Target::Name(node, name) => match self.network.node(node).names.get(&name) {
+                Some(&process) => Object::Process(process),
+                None => Object::Name(node.0, name.0),
+            },
+            Target::Alias(reference) => match self.aliases.get(&reference) {
+                Some(alias) => Object::Process(alias.owner),
+                None => Object::Local,
+            },
+        }
+    }
+
+    fn timer(&self, reference: RefId) -> Object {
+        self.timers
+            .get(&reference)
+            .map_or(Object::Local, |timer| self.object(timer.target))
     }
 }

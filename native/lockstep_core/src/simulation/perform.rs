@@ -2,9 +2,9 @@
 
 use super::{Alias, Due, Ready, Simulation, Timer};
 use crate::clock::Micros;
-use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Content;
-use crate::op::{AliasMode, ExitClass, Grant, Op, Refusal, SystemReason, Target, Wait};
+use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, SystemReason, Target, Wait};
 use crate::trace::Kind;
 
 impl Simulation {
@@ -13,7 +13,11 @@ impl Simulation {
             Op::Start => self.told(me, Kind::Start, 0, 0, Grant::Done),
             Op::Yield => self.told(me, Kind::Yield, 0, 0, Grant::Done),
             Op::Access { object, write } => {
-                let number = if let crate::strategy::Object::Shared(number) = object { number } else { 0 };
+                let number = if let crate::strategy::Object::Shared(number) = object {
+                    number
+                } else {
+                    0
+                };
                 self.told(me, Kind::Access, number, u64::from(write), Grant::Done)
             }
             Op::Send(target) => self.send(me, target),
@@ -21,7 +25,11 @@ impl Simulation {
             Op::Spawn { node, link, monitor } => self.spawn(me, node, link, monitor),
             Op::Link(other) => self.link(me, other),
             Op::Unlink(other) => self.unlink(me, other),
-            Op::Monitor { target, reference, alias } => self.monitor(me, target, reference, alias),
+            Op::Monitor {
+                target,
+                reference,
+                alias,
+            } => self.monitor(me, target, reference, alias),
             Op::Demonitor(reference) => self.demonitor(me, reference),
             Op::Alias(reference, mode) => {
                 self.aliases.insert(reference, Alias { owner: me, mode });
@@ -44,13 +52,26 @@ impl Simulation {
                 let number = found.map_or(u64::MAX, |process| u64::from(process.0));
                 self.told(me, Kind::Whereis, u64::from(name.0), number, Grant::Process(found))
             }
-            Op::StartTimer { after, target, reference } => self.start_timer(me, after, target, reference),
+            Op::StartTimer {
+                after,
+                target,
+                reference,
+            } => self.start_timer(me, after, target, reference),
             Op::CancelTimer(reference) => {
                 let left = self.cancel_timer(reference);
-                self.told(me, Kind::CancelTimer, reference.0, u64::from(left.is_some()), Grant::Timer(left))
+                self.told(
+                    me,
+                    Kind::CancelTimer,
+                    reference.0,
+                    u64::from(left.is_some()),
+                    Grant::Timer(left),
+                )
             }
             Op::ReadTimer(reference) => {
-                let left = self.timers.get(&reference).map(|timer| (self.left(timer.due), timer.id));
+                let left = self
+                    .timers
+                    .get(&reference)
+                    .map(|timer| (self.left(timer.due), timer.id));
                 self.told(me, Kind::ReadTimer, reference.0, 0, Grant::Timer(left))
             }
             Op::Partition(groups, mode) => self.partition(me, &groups, mode),
@@ -120,13 +141,18 @@ impl Simulation {
             return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
         }
         let child = self.create(node);
-        self.event(Some(me), Kind::Spawn, u64::from(child.0), u64::from(link) | u64::from(monitor.is_some()) << 1);
+        self.event(
+            Some(me),
+            Kind::Spawn,
+            u64::from(child.0),
+            u64::from(link) | u64::from(monitor.is_some()) << 1,
+        );
         if link {
             self.expect(me).links.insert(child);
             self.expect(child).links.insert(me);
         }
         if let Some(reference) = monitor {
-            self.watch(me, child, reference, Target::Process(child));
+            self.watch(me, child, reference);
         }
         Grant::Spawned(Some(child))
     }
@@ -147,7 +173,11 @@ impl Simulation {
         if home == away && !self.expect(me).trap_exit {
             return Grant::Refused(Refusal::Noproc);
         }
-        let reason = if reachable { SystemReason::Noproc } else { SystemReason::Noconnection };
+        let reason = if reachable {
+            SystemReason::Noproc
+        } else {
+            SystemReason::Noconnection
+        };
         self.expect(me).links.insert(other);
         self.exit_by_link(other, me, reason);
         Grant::Bool(true)
@@ -174,20 +204,22 @@ impl Simulation {
         let reachable = self.network.connected(self.home(me), node);
         match found {
             Some(process) if process == me => {}
-            Some(process) if reachable => self.watch(me, process, reference, target),
+            Some(process) if reachable => self.watch(me, process, reference),
             _ => {
-                let reason = if reachable { SystemReason::Noproc } else { SystemReason::Noconnection };
-                self.expect(me).watching.insert(reference, target);
-                self.down(me, reference, reason);
+                let reason = if reachable {
+                    SystemReason::Noproc
+                } else {
+                    SystemReason::Noconnection
+                };
+                self.unwatch(me, reference);
+                self.drop_in(me, Item::Down(reference, reason));
             }
         }
         Grant::Done
     }
 
-    fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId, target: Target) {
-        // A name is kept as the process it stood for: a monitor stays with the process.
-        let _ = target;
-        self.expect(me).watching.insert(reference, Target::Process(process));
+    fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
+        self.expect(me).watching.insert(reference, process);
         self.expect(process).watched_by.insert(reference, me);
     }
 
@@ -198,16 +230,18 @@ impl Simulation {
 
     /// Takes a monitor back, and the alias that ends with it; whether there was one.
     pub(super) fn unwatch(&mut self, me: ProcessId, reference: RefId) -> bool {
-        if self.aliases.get(&reference).is_some_and(|alias| alias.mode != AliasMode::Explicit) {
+        if self
+            .aliases
+            .get(&reference)
+            .is_some_and(|alias| alias.mode != AliasMode::Explicit)
+        {
             self.aliases.remove(&reference);
         }
-        let Some(target) = self.expect(me).watching.remove(&reference) else {
+        let Some(process) = self.expect(me).watching.remove(&reference) else {
             return false;
         };
-        if let Target::Process(process) = target {
-            if let Some(entry) = self.living(process) {
-                entry.watched_by.remove(&reference);
-            }
+        if let Some(entry) = self.living(process) {
+            entry.watched_by.remove(&reference);
         }
         true
     }
@@ -226,7 +260,12 @@ impl Simulation {
         if !self.alive(to) || !self.network.connected(self.home(me), self.home(to)) {
             return Grant::Done;
         }
-        let content = Content::Exit { from: me, to, link: false, class, system: None };
+        let content = Content::Exit {
+            from: me,
+            to,
+            link: false,
+            class,
+        };
         self.post(me, to, self.home(to), id, content, true);
         Grant::Sent(to, id)
     }
@@ -260,16 +299,46 @@ impl Simulation {
     fn start_timer(&mut self, me: ProcessId, after: Micros, target: Target, reference: RefId) -> Grant {
         let id = self.next_message();
         let due = self.clock.now().saturating_add(after);
-        let deadline = self.clock.set(due, Due::Fire(reference));
-        self.timers.insert(reference, Timer { target, id, due, deadline });
+        // A timer for a process that is dead never fires.
+        let wanted = match target {
+            Target::Process(process) => self
+                .living(process)
+                .map(|entry| entry.timers.insert(reference))
+                .is_some(),
+            Target::Name(..) => true,
+            Target::Alias(_) => false,
+        };
+        if wanted {
+            let deadline = self.clock.set(due, Due::Fire(reference));
+            self.timers.insert(
+                reference,
+                Timer {
+                    target,
+                    id,
+                    due,
+                    deadline,
+                },
+            );
+        }
         self.told(me, Kind::StartTimer, reference.0, after, Grant::Parked(id))
     }
 
-    fn cancel_timer(&mut self, reference: RefId) -> Option<(Micros, crate::ids::MessageId)> {
+    fn cancel_timer(&mut self, reference: RefId) -> Option<(Micros, MessageId)> {
+        let timer = self.drop_timer(reference)?;
+        Some((self.left(timer.due), timer.id))
+    }
+
+    /// Takes a timer out of the world, whether or not it is due.
+    pub(super) fn drop_timer(&mut self, reference: RefId) -> Option<Timer> {
         let timer = self.timers.remove(&reference)?;
         self.clock.cancel(timer.deadline);
         self.queue.retain(|&ready| ready != Ready::Fire(reference));
-        Some((self.left(timer.due), timer.id))
+        if let Target::Process(process) = timer.target {
+            if let Some(entry) = self.living(process) {
+                entry.timers.remove(&reference);
+            }
+        }
+        Some(timer)
     }
 
     fn left(&self, due: Micros) -> Micros {

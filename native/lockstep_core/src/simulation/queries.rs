@@ -1,8 +1,9 @@
 //! Questions about the state of a run. None of them is a step.
 
-use super::{Outcome, Simulation, Turn};
+use super::{Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
-use crate::ids::{NodeId, ProcessId, Symbol};
+use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::process::State;
 use crate::trace::Event;
 
 impl Simulation {
@@ -51,8 +52,9 @@ impl Simulation {
 
     /// Puts what the last event of the running process was into words, with a digest of its terms.
     pub fn note(&mut self, text: String, digest: u64) {
-        let running = self.running();
-        self.trace.note(running, text, digest);
+        if let Some(process) = self.running() {
+            self.trace.note(process, text, digest);
+        }
     }
 
     /// A number for the program under test, from its own stream.
@@ -89,7 +91,9 @@ impl Simulation {
     /// All nodes ever started, and whether each is up; the control node first.
     pub fn nodes(&self) -> Vec<(NodeId, bool)> {
         let all = self.network.nodes.iter().enumerate();
-        all.filter(|(_, node)| node.started).map(|(index, node)| (NodeId(index as u16), node.up)).collect()
+        all.filter(|(_, node)| node.started)
+            .map(|(index, node)| (NodeId(index as u16), node.up))
+            .collect()
     }
 
     /// The nodes that `node` is connected to.
@@ -99,7 +103,8 @@ impl Simulation {
 
     /// Whether a process exists and has not been killed.
     pub fn alive(&self, process: ProcessId) -> bool {
-        self.get(process).is_some_and(|entry| entry.state != crate::process::State::Ending)
+        self.get(process)
+            .is_some_and(|entry| !matches!(entry.state, State::Ending(_)))
     }
 
     /// The names registered on a node, in the order the run first met them.
@@ -109,7 +114,15 @@ impl Simulation {
 
     /// A process's links.
     pub fn links(&self, process: ProcessId) -> Vec<ProcessId> {
-        self.get(process).map(|entry| entry.links.iter().copied().collect()).unwrap_or_default()
+        self.get(process)
+            .map(|entry| entry.links.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether a process has a monitor that has not fired.
+    pub fn watches(&self, process: ProcessId, reference: RefId) -> bool {
+        self.get(process)
+            .is_some_and(|entry| entry.watching.contains_key(&reference))
     }
 
     /// Whether a process traps exits.
@@ -134,7 +147,24 @@ impl Simulation {
 
     /// The processes that live.
     pub fn waiting(&self) -> Vec<ProcessId> {
-        (0..self.process_count()).map(ProcessId).filter(|&process| self.alive(process)).collect()
+        (0..self.process_count())
+            .map(ProcessId)
+            .filter(|&process| self.alive(process))
+            .collect()
+    }
+
+    /// How much the run holds at the moment.
+    pub fn load(&self) -> Load {
+        Load {
+            processes: self.processes.iter().flatten().count(),
+            ready: self.queue.len(),
+            deadlines: self.clock.len(),
+            channels: self.network.channels.len(),
+            timers: self.timers.len(),
+            aliases: self.aliases.len(),
+            names: self.network.nodes.iter().map(|node| node.names.len()).sum(),
+            watchers: self.network.nodes.iter().map(|node| node.watchers.len()).sum(),
+        }
     }
 
     /// How many processes there ever were.

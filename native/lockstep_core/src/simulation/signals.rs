@@ -6,7 +6,7 @@ use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId};
 use crate::network::{Channel, ChannelKey, ChannelState, Content, Cut, Packet, Pair, PartitionMode};
 use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, SystemReason, Target, Wait};
-use crate::process::State;
+use crate::process::{Process, State};
 use crate::trace::Kind;
 
 impl Simulation {
@@ -41,12 +41,29 @@ impl Simulation {
     ) {
         let from = self.home(sender);
         let key = ChannelKey { from: sender, to };
-        if from == node && instant && !self.config.async_delivery {
+        let apart = self.config.async_delivery && to != Target::Process(sender);
+        if from == node && instant && !apart {
             return self.deliver(sender, id, content);
         }
         let wired = from != node && from != CONTROL && node != CONTROL;
-        let latency = if wired { self.choices.latency(self.config.max_latency) } else { 0 };
-        let packet = Packet { id, from, to: node, arrives: self.clock.now() + latency, content };
+        let latency = if wired {
+            self.choices.latency(self.config.max_latency)
+        } else {
+            0
+        };
+        let deferred = self
+            .network
+            .cut(from, node)
+            .is_some_and(|cut| cut.mode == PartitionMode::Defer);
+        let kept = deferred || !content.can_be_lost();
+        let packet = Packet {
+            id,
+            from,
+            to: node,
+            arrives: self.clock.now().saturating_add(latency),
+            content,
+            kept,
+        };
         let channel = self.network.channels.entry(key).or_default();
         channel.packets.push_back(packet);
         if channel.state == ChannelState::Idle {
@@ -56,7 +73,12 @@ impl Simulation {
 
     /// Looks at a channel's first packet: when can it be delivered?
     pub(super) fn activate(&mut self, key: ChannelKey) {
-        let Some(&packet) = self.network.channels.get(&key).and_then(|channel| channel.packets.front()) else {
+        let Some(&packet) = self
+            .network
+            .channels
+            .get(&key)
+            .and_then(|channel| channel.packets.front())
+        else {
             self.network.channels.remove(&key);
             return;
         };
@@ -75,20 +97,25 @@ impl Simulation {
 
     fn is_held(&self, packet: &Packet) -> bool {
         let cut = self.network.cut(packet.from, packet.to);
-        cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || !packet.content.can_be_lost())
+        cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || packet.kept)
     }
 
     /// Delivers a channel's first packet, unless a cut has come between.
     pub(super) fn deliver_first(&mut self, key: ChannelKey) {
-        let Some(channel) = self.network.channels.get_mut(&key) else { return };
-        let Some(packet) = channel.packets.pop_front() else { return };
+        let Some(channel) = self.network.channels.get_mut(&key) else {
+            return;
+        };
+        let Some(packet) = channel.packets.pop_front() else {
+            return;
+        };
         if self.is_held(&packet) {
             let channel = self.network.channels.entry(key).or_default();
             channel.packets.push_front(packet);
             channel.state = ChannelState::Held;
             return;
         }
-        if self.can_send(packet.from, packet.to) || !packet.content.can_be_lost() {
+        if self.can_send(packet.from, packet.to) || packet.kept {
+            self.bring_forward(key, packet.to, packet.id);
             self.deliver(key.from, packet.id, packet.content);
         } else {
             self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0));
@@ -99,26 +126,87 @@ impl Simulation {
     /// Delivers all that the given cuts kept back, in the order it was sent. What was sent before a cut and is still
     /// under way goes with it, so that no stream is reordered.
     pub(super) fn deliver_held(&mut self, cuts: &BTreeMap<Pair, Cut>) {
-        let deferring = |packet: &Packet| {
-            cuts.get(&Pair::new(packet.from, packet.to)).is_some_and(|cut| cut.mode == PartitionMode::Defer)
+        let kept_back = |packet: &Packet| {
+            let cut = cuts.get(&Pair::new(packet.from, packet.to));
+            cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || packet.kept)
         };
-        let keeps = |channel: &Channel| {
-            channel.state == ChannelState::Held || channel.packets.front().is_some_and(deferring)
-        };
-        let held: Vec<_> = self.network.channels.iter().filter(|(_, channel)| keeps(channel)).map(|(key, _)| *key).collect();
+        let keeps = |channel: &Channel| channel.state == ChannelState::Held || channel.packets.iter().any(kept_back);
+        let held: Vec<_> = self
+            .network
+            .channels
+            .iter()
+            .filter(|(_, channel)| keeps(channel))
+            .map(|(key, _)| *key)
+            .collect();
         let mut packets = Vec::new();
         for key in held {
-            packets.extend(self.close_channel(key).into_iter().map(|packet| (packet.id, key.from, packet.content)));
+            packets.extend(self.close_channel(key).into_iter().map(|packet| (key, packet)));
         }
-        packets.sort_unstable_by_key(|&(id, ..)| id);
-        for (id, from, content) in packets {
-            self.deliver(from, id, content);
+        packets.sort_unstable_by_key(|(_, packet): &(_, Packet)| packet.id);
+        for (key, packet) in packets {
+            self.bring_forward(key, packet.to, packet.id);
+            self.deliver(key.from, packet.id, packet.content);
+        }
+    }
+
+    /// Delivers what the same sender sent to the same node before `id`, as far as names are involved: to any name, or to
+    /// the same process by its pid if `key` is a name of it. Whose a name is shows only on arrival, so a stream to a
+    /// name and one to a pid may end at one process, and there nothing must have overtaken anything.
+    fn bring_forward(&mut self, key: ChannelKey, node: NodeId, id: MessageId) {
+        let receiver = self.receiver(key.to);
+        let concerned = |way: &ChannelKey| match way.to {
+            Target::Name(home, _) => home == node,
+            Target::Process(process) => matches!(key.to, Target::Name(..)) && receiver == Some(process),
+            Target::Alias(_) => false,
+        };
+        let first = ChannelKey {
+            from: key.from,
+            to: Target::Process(MAIN),
+        };
+        let ways = self
+            .network
+            .channels
+            .range(first..)
+            .take_while(|(way, _)| way.from == key.from);
+        let ways: Vec<_> = ways
+            .map(|(&way, _)| way)
+            .filter(|way| *way != key && concerned(way))
+            .collect();
+        let mut earlier = Vec::new();
+        for way in ways {
+            let (before, after): (VecDeque<_>, _) =
+                self.close_channel(way).into_iter().partition(|packet| packet.id < id);
+            earlier.extend(before.into_iter().map(|packet| (way, packet)));
+            self.network.channels.insert(
+                way,
+                Channel {
+                    packets: after,
+                    state: ChannelState::Idle,
+                },
+            );
+            self.activate(way);
+        }
+        earlier.sort_unstable_by_key(|(_, packet)| packet.id);
+        for (way, packet) in earlier {
+            self.bring_forward(way, node, packet.id);
+            self.deliver(key.from, packet.id, packet.content);
+        }
+    }
+
+    /// The process that is reached under an address now.
+    fn receiver(&self, target: Target) -> Option<ProcessId> {
+        match target {
+            Target::Process(process) => Some(process),
+            Target::Name(node, name) => self.network.node(node).names.get(&name).copied(),
+            Target::Alias(reference) => self.aliases.get(&reference).map(|alias| alias.owner),
         }
     }
 
     /// Takes a channel away with all that is in it.
     fn close_channel(&mut self, key: ChannelKey) -> VecDeque<Packet> {
-        let Some(channel) = self.network.channels.remove(&key) else { return VecDeque::new() };
+        let Some(channel) = self.network.channels.remove(&key) else {
+            return VecDeque::new();
+        };
         match channel.state {
             ChannelState::UnderWay(deadline) => self.clock.cancel(deadline),
             ChannelState::Enabled => self.queue.retain(|&ready| ready != Ready::Deliver(key)),
@@ -127,22 +215,37 @@ impl Simulation {
         channel.packets
     }
 
-    /// Everything under way from and to a node is lost.
+    /// Everything under way from and to a node is lost; who waits for a signal that is among it is to be told otherwise.
     pub(super) fn lose_all(&mut self, node: NodeId) {
-        let touches = |channel: &Channel| channel.packets.iter().any(|packet| packet.from == node || packet.to == node);
-        let lost: Vec<_> = self.network.channels.iter().filter(|(_, channel)| touches(channel)).map(|(key, _)| *key).collect();
+        let touches = |channel: &Channel| {
+            channel
+                .packets
+                .iter()
+                .any(|packet| packet.from == node || packet.to == node)
+        };
+        let lost: Vec<_> = self
+            .network
+            .channels
+            .iter()
+            .filter(|(_, channel)| touches(channel))
+            .map(|(key, _)| *key)
+            .collect();
         for key in lost {
-            self.close_channel(key);
+            for packet in self
+                .close_channel(key)
+                .iter()
+                .filter(|packet| packet.content.can_be_lost())
+            {
+                self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0));
+            }
         }
     }
 
     pub(super) fn fire(&mut self, reference: RefId) {
-        let Some(timer) = self.timers.remove(&reference) else { return };
-        let receiver = match timer.target {
-            Target::Process(process) => Some(process),
-            Target::Name(node, name) => self.network.node(node).names.get(&name).copied(),
-            Target::Alias(_) => None,
+        let Some(timer) = self.drop_timer(reference) else {
+            return;
         };
+        let receiver = self.receiver(timer.target);
         match receiver.filter(|&process| self.alive(process)) {
             Some(process) => {
                 self.event(Some(process), Kind::Fire, reference.0, timer.id.0);
@@ -155,8 +258,8 @@ impl Simulation {
     fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
         match content {
             Content::Message(target) => self.deliver_message(from, id, target),
-            Content::Exit { from, to, link, class, system } => self.deliver_exit(id, from, to, link, class, system),
-            Content::Down { reference, to, system } => self.deliver_down(id, reference, to, system),
+            Content::Exit { from, to, link, class } => self.deliver_exit(from, to, link, class, Death::Signal(id)),
+            Content::Down { reference, to } => self.deliver_down(to, reference, Item::Term(id)),
         }
     }
 
@@ -169,7 +272,7 @@ impl Simulation {
         match receiver.filter(|&process| self.alive(process)) {
             Some(process) => {
                 // A local delivery is part of its send and no event of its own.
-                if self.home(from) != self.home(process) || self.config.async_delivery {
+                if self.home(from) != self.home(process) || (self.config.async_delivery && from != process) {
                     self.event(Some(process), Kind::Deliver, id.0, u64::from(from.0));
                 }
                 self.drop_in(process, item);
@@ -189,47 +292,38 @@ impl Simulation {
         Some(alias.owner)
     }
 
-    fn deliver_exit(
-        &mut self,
-        id: MessageId,
-        from: ProcessId,
-        to: ProcessId,
-        link: bool,
-        class: ExitClass,
-        system: Option<SystemReason>,
-    ) {
+    fn deliver_exit(&mut self, from: ProcessId, to: ProcessId, link: bool, class: ExitClass, death: Death) {
         let Some(process) = self.living(to) else { return };
         if link && !process.links.remove(&from) {
             return;
         }
-        let kill = class == ExitClass::Kill && !link;
-        if process.trap_exit && !kill {
-            let item = system.map_or(Item::Term(id), |reason| Item::Exit(from, reason));
+        if class == ExitClass::Kill && !link {
+            self.kill(to, Death::System(SystemReason::Killed), ExitClass::Crash);
+        } else if process.trap_exit {
+            let item = match death {
+                Death::Signal(id) => Item::Term(id),
+                Death::System(reason) => Item::Exit(from, reason),
+            };
             self.drop_in(to, item);
         } else if class != ExitClass::Normal || (!link && from == to) {
-            let death = match system {
-                _ if kill => Death::System(SystemReason::Killed),
-                Some(reason) => Death::System(reason),
-                None => Death::Signal(id),
-            };
-            self.kill(to, death);
+            self.kill(to, death, class);
         }
     }
 
-    fn deliver_down(&mut self, id: MessageId, reference: RefId, to: ProcessId, system: Option<SystemReason>) {
+    fn deliver_down(&mut self, to: ProcessId, reference: RefId, item: Item) {
         if self.alive(to) && self.unwatch(to, reference) {
-            self.drop_in(to, system.map_or(Item::Term(id), |reason| Item::Down(reference, reason)));
+            self.drop_in(to, item);
         }
     }
 
     /// A monitor fires at once, with a reason of the core's own.
     pub(super) fn down(&mut self, to: ProcessId, reference: RefId, reason: SystemReason) {
-        self.deliver_down(MessageId(0), reference, to, Some(reason));
+        self.deliver_down(to, reference, Item::Down(reference, reason));
     }
 
     /// A link breaks at once, with a reason of the core's own.
     pub(super) fn exit_by_link(&mut self, from: ProcessId, to: ProcessId, reason: SystemReason) {
-        self.deliver_exit(MessageId(0), from, to, true, ExitClass::Crash, Some(reason));
+        self.deliver_exit(from, to, true, ExitClass::Crash, Death::System(reason));
     }
 
     /// Puts something in a mailbox and wakes its owner if it waits.
@@ -249,12 +343,12 @@ impl Simulation {
     }
 
     /// Kills a process: whatever it had announced never happens.
-    pub(super) fn kill(&mut self, process: ProcessId, death: Death) {
+    pub(super) fn kill(&mut self, process: ProcessId, death: Death, class: ExitClass) {
         if self.is_ending(process) {
             return;
         }
         let entry = self.expect(process);
-        let before = std::mem::replace(&mut entry.state, State::Ending);
+        let before = std::mem::replace(&mut entry.state, State::Ending(class));
         if let Some(deadline) = entry.deadline.take() {
             self.clock.cancel(deadline);
         }
@@ -268,32 +362,69 @@ impl Simulation {
     pub(super) fn end(&mut self, me: ProcessId, class: ExitClass) -> Vec<Notice> {
         let stopped = !self.network.node(self.home(me)).up;
         self.turn = Turn::Reaping(me);
-        let Some(process) = self.processes[me.0 as usize].take() else { return Vec::new() };
-        if let Some(name) = process.name {
-            self.network.node_mut(process.node).names.remove(&name);
-        }
-        for (reference, target) in &process.watching {
-            if let Target::Process(watched) = target {
-                if let Some(entry) = self.living(*watched) {
-                    entry.watched_by.remove(reference);
-                }
-            }
-        }
-        self.aliases.retain(|_, alias| alias.owner != me);
+        let Some(process) = self.processes[me.0 as usize].take() else {
+            return Vec::new();
+        };
+        self.forget(me, &process);
         let mut notices = Vec::new();
-        for to in process.links {
+        // One that is dead itself has nobody left to read it.
+        for to in process
+            .links
+            .into_iter()
+            .filter(|&to| self.alive(to))
+            .collect::<Vec<_>>()
+        {
             let id = self.next_message();
-            let content = Content::Exit { from: me, to, link: true, class, system: None };
-            self.post(me, to, self.home(to), id, content, false);
+            self.post(
+                me,
+                to,
+                self.home(to),
+                id,
+                Content::Exit {
+                    from: me,
+                    to,
+                    link: true,
+                    class,
+                },
+                false,
+            );
             notices.push(Notice { to, id, monitor: None });
         }
-        for (reference, to) in process.watched_by {
+        for (reference, to) in process
+            .watched_by
+            .into_iter()
+            .filter(|&(_, to)| self.alive(to))
+            .collect::<Vec<_>>()
+        {
             let id = self.next_message();
-            self.post(me, to, self.home(to), id, Content::Down { reference, to, system: None }, false);
-            notices.push(Notice { to, id, monitor: Some(reference) });
+            self.post(me, to, self.home(to), id, Content::Down { reference, to }, false);
+            notices.push(Notice {
+                to,
+                id,
+                monitor: Some(reference),
+            });
         }
         self.judge_end(me, class, stopped);
         notices
+    }
+
+    /// Removes what a process that has ended leaves behind elsewhere.
+    fn forget(&mut self, me: ProcessId, process: &Process) {
+        if let Some(name) = process.name {
+            self.network.node_mut(process.node).names.remove(&name);
+        }
+        for (reference, &watched) in &process.watching {
+            if let Some(entry) = self.living(watched) {
+                entry.watched_by.remove(reference);
+            }
+        }
+        for &timer in &process.timers {
+            self.drop_timer(timer);
+        }
+        for node in &mut self.network.nodes {
+            node.watchers.retain(|&(watcher, _)| watcher != me);
+        }
+        self.aliases.retain(|_, alias| alias.owner != me);
     }
 
     /// Whether the run ends with this process.
@@ -307,6 +438,10 @@ impl Simulation {
 
     /// Checks that a process is one of this run, dead or alive.
     pub fn check_process(&self, process: ProcessId) -> Result<(), Misuse> {
-        if (process.0 as usize) < self.homes.len() { Ok(()) } else { Err(Misuse::UnknownProcess) }
+        if (process.0 as usize) < self.homes.len() {
+            Ok(())
+        } else {
+            Err(Misuse::UnknownProcess)
+        }
     }
 }

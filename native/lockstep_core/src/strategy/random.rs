@@ -26,14 +26,23 @@ impl Random {
         let mut network = Rng::new(seed, Stream::Network);
         let stall_one_in = STALL_ONE_IN[schedule.below(STALL_ONE_IN.len() as u32) as usize];
         let slow_one_in = SLOW_ONE_IN[network.below(SLOW_ONE_IN.len() as u32) as usize];
-        Random { schedule, network, stall_one_in, slow_one_in }
+        Random {
+            schedule,
+            network,
+            stall_one_in,
+            slow_one_in,
+        }
     }
 }
 
 impl Strategy for Random {
     fn schedule(&mut self, candidates: &Candidates<'_>, choices: usize) -> usize {
         let count = candidates.len();
-        let index = if count == 1 { 0 } else { self.schedule.below(count as u32) as usize };
+        let index = if count == 1 {
+            0
+        } else {
+            self.schedule.below(count as u32) as usize
+        };
         if choices > count && candidates.get(index).process.is_some() && self.schedule.one_in(self.stall_one_in) {
             return count + index;
         }
@@ -49,7 +58,11 @@ impl Strategy for Random {
     }
 
     fn latency(&mut self, max: Micros) -> Micros {
-        if self.network.one_in(self.slow_one_in) { scaled(&mut self.network, max) } else { 0 }
+        if self.network.one_in(self.slow_one_in) {
+            scaled(&mut self.network, max)
+        } else {
+            0
+        }
     }
 }
 

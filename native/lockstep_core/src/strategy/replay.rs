@@ -12,13 +12,17 @@ pub struct Replay {
 impl Replay {
     /// A replay of `log`.
     pub fn new(log: Vec<u64>) -> Self {
-        Replay { log, next: 0, divergence: None }
+        Replay {
+            log,
+            next: 0,
+            divergence: None,
+        }
     }
 
-    fn take(&mut self, below: u64) -> u64 {
+    fn take(&mut self, max: u64) -> u64 {
         let choice = self.log.get(self.next).copied().unwrap_or(0);
         self.next += 1;
-        if choice < below {
+        if choice <= max {
             return choice;
         }
         self.divergence.get_or_insert(self.next as u64);
@@ -28,15 +32,15 @@ impl Replay {
 
 impl Strategy for Replay {
     fn schedule(&mut self, _candidates: &Candidates<'_>, choices: usize) -> usize {
-        self.take(choices as u64) as usize
+        self.take(choices as u64 - 1) as usize
     }
 
     fn stall(&mut self, max: Micros, _next: Option<Micros>) -> Micros {
-        self.take(max + 1)
+        self.take(max)
     }
 
     fn latency(&mut self, max: Micros) -> Micros {
-        self.take(max + 1)
+        self.take(max)
     }
 
     fn divergence(&self) -> Option<u64> {
