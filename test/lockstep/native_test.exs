@@ -1,0 +1,97 @@
+defmodule Lockstep.NativeTest do
+  use ExUnit.Case, async: true
+
+  alias Lockstep.Native
+  alias Lockstep.Runtime.Identity
+
+  @settings %{
+    seed: 1,
+    strategy: :fifo,
+    max_steps: 100,
+    max_virtual_time: 1_000_000,
+    max_stall: 0,
+    max_latency: 0,
+    async: false,
+    quiescence: false,
+    fail_on_crash: false,
+    fail_on_blocked: false,
+    record: true,
+    control: :nonode@nohost
+  }
+
+  # A session whose main process is this one, and has its turn.
+  defp session do
+    session = Native.new(@settings, self())
+    :ok = Native.born(session, 0, Identity.pid(0, 0), self())
+    assert {:pass, pid, :ok} = Native.begin(session)
+    assert pid == self()
+    session
+  end
+
+  test "arguments of the wrong kind raise or are refused" do
+    session = session()
+    assert_raise ArgumentError, fn -> Native.new(%{}, self()) end
+    assert_raise ErlangError, ~r"field :seed", fn -> Native.new(%{@settings | seed: -1}, self()) end
+    assert_raise ArgumentError, fn -> Native.yield(make_ref(), 0) end
+    assert_raise ArgumentError, fn -> Native.yield(session, :main) end
+    assert_raise ArgumentError, fn -> Native.start_timer(session, 0, -1, self(), 1) end
+    assert {:error, :bad_argument} = Native.receive(session, 0, :sometimes)
+    assert {:error, :bad_argument} = Native.send(session, 0, "nobody")
+    assert {:error, :foreign} = Native.send(session, 0, spawn(fn -> :ok end))
+    assert {:error, _} = Native.born(session, 99, Identity.pid(99, 0), self())
+    # None of it has spoilt the session.
+    assert {:go, :ok} = Native.yield(session, 0)
+  end
+
+  test "a step out of turn is refused" do
+    session = session()
+    assert {:error, :unknown_process} = Native.yield(session, 7)
+    assert {:error, :not_your_turn} = Native.begin(session)
+    assert {:error, :not_your_turn} = Native.finish(session, 0)
+    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    assert {:error, :not_your_turn} = Native.yield(session, child)
+  end
+
+  test "after the end every call is an error" do
+    session = session()
+    assert :ok = Native.close(session)
+
+    for call <- [
+          &Native.yield(&1, 0),
+          &Native.begin/1,
+          &Native.close/1,
+          &Native.stats/1,
+          &Native.trace/1,
+          &Native.fetch(&1, 0),
+          &Native.reaped(&1, self())
+        ] do
+      assert {:error, :ended} = call.(session)
+    end
+
+    assert is_integer(Native.progress(session))
+  end
+
+  test "calls from many processes at once neither block nor crash" do
+    session = session()
+
+    answers =
+      1..8
+      |> Enum.map(fn _ -> Task.async(fn -> for _ <- 1..2_000, do: Native.now(session) end) end)
+      |> Task.await_many()
+      |> List.flatten()
+      |> Enum.uniq()
+
+    assert answers -- [0, {:error, :busy}] == []
+    assert {:go, :ok} = Native.yield(session, 0)
+  end
+
+  test "the kinds of events are those that a trace is read with" do
+    session = session()
+    {:go, true} = Native.register(session, 0, :main, Identity.pid(0, 0))
+    kinds = for event <- Native.events(session), do: elem(event, 4)
+    assert kinds == [:start, :register]
+    assert {:ok, %{events: [%{kind: :start}, %{kind: :register}]}} = Lockstep.Trace.decode(Native.trace(session))
+    names = Regex.scan(~r/=> "(\w+)"/, File.read!("native/lockstep_core/src/trace.rs"), capture: :all_but_first)
+    assert names |> List.flatten() |> Enum.sort() == Lockstep.Trace.kinds() |> Enum.map(&to_string/1) |> Enum.sort()
+  end
+end
