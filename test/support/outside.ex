@@ -9,5 +9,8 @@ defmodule Lockstep.Support.Outside do
     :ok
   end
 
+  @doc "Tells only inside of a run: the same program runs on the plain VM, too."
+  def tell_if_inside(outcome), do: if(Lockstep.Runtime.Context.inside?(), do: tell(outcome))
+
   def tell(outcome), do: send(:persistent_term.get(@listener), {:outcome, outcome})
 end

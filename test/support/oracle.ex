@@ -1,0 +1,48 @@
+defmodule Lockstep.Support.Oracle do
+  @moduledoc false
+  # The native oracle: the same program on the plain VM and inside Lockstep.
+
+  alias Lockstep.Support.Outside
+
+  @native_runs 10
+  @seeds 60
+
+  @doc "What the program comes to, on either side, over several runs; each list without repetitions, sorted."
+  def outcomes(program) do
+    Outside.listen()
+    native = for _ <- 1..@native_runs, do: natively(program)
+    inside = for seed <- 1..@seeds, do: inside(program, seed)
+    {native |> Enum.uniq() |> Enum.sort(), inside |> Enum.uniq() |> Enum.sort()}
+  end
+
+  # A process of its own: what the program leaves behind must not be found by the next.
+  defp natively(program) do
+    caller = self()
+
+    {_, monitor} =
+      spawn_monitor(fn ->
+        send(caller, {:native, program.()})
+        exit(:shutdown)
+      end)
+
+    receive do
+      {:native, outcome} ->
+        receive do: ({:DOWN, ^monitor, _, _, _} -> :ok)
+        # What was linked to it is going, too.
+        Process.sleep(10)
+        outcome
+
+      {:DOWN, ^monitor, :process, _, reason} ->
+        {:died, reason}
+    end
+  end
+
+  defp inside(program, seed) do
+    # A process that is held back makes short timeouts expire, as an overloaded machine would; this one is idle.
+    Lockstep.Runner.run(program, seeds: [seed], max_stall: 0)
+
+    receive do
+      {:outcome, outcome} -> outcome
+    end
+  end
+end
