@@ -81,7 +81,7 @@ defmodule Lockstep do
 
       Lockstep.spawn(fn -> Lockstep.send(:server, :hello) end)
   """
-  @spec spawn((() -> term())) :: pid()
+  @spec spawn((... -> term())) :: pid()
   def spawn(fun), do: inside("spawn/1", fn _ctx -> Runtime.Process.spawn(fun) end)
 
   @doc """
@@ -95,7 +95,7 @@ defmodule Lockstep do
   @doc """
   As `spawn/1`, and links the process to the caller.
   """
-  @spec spawn_link((() -> term())) :: pid()
+  @spec spawn_link((... -> term())) :: pid()
   def spawn_link(fun), do: inside("spawn_link/1", fn _ctx -> Runtime.Process.spawn_link(fun) end)
 
   @doc """
@@ -112,7 +112,7 @@ defmodule Lockstep do
       {pid, ref} = Lockstep.spawn_monitor(fn -> exit(:boom) end)
       {:DOWN, ^ref, :process, ^pid, :boom} = Lockstep.recv()
   """
-  @spec spawn_monitor((() -> term())) :: {pid(), reference()}
+  @spec spawn_monitor((... -> term())) :: {pid(), reference()}
   def spawn_monitor(fun), do: inside("spawn_monitor/1", fn _ctx -> Runtime.Process.spawn_monitor(fun) end)
 
   @doc """

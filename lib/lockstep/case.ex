@@ -103,7 +103,7 @@ defmodule Lockstep.Case do
   # Without a stack trace: ExUnit would print it below the report, which has the user's own one at its head, and ends
   # with the line to paste.
   @doc false
-  @spec __run__(map(), (() -> term())) :: :ok
+  @spec __run__(map(), (... -> term())) :: :ok
   def __run__(context, fun) do
     Function.check!(fun)
 

@@ -109,13 +109,13 @@ defmodule Lockstep.Cluster do
 
       Lockstep.Cluster.spawn(:a, fn -> send({:server, :b}, :hello) end)
   """
-  @spec spawn(node(), (() -> term())) :: pid()
+  @spec spawn(node(), (... -> term())) :: pid()
   def spawn(node, fun) when is_function(fun, 0), do: start_process(context!("spawn/2"), node, fun, link?: false)
 
   @doc """
   As `spawn/2`, and links the process to the caller.
   """
-  @spec spawn_link(node(), (() -> term())) :: pid()
+  @spec spawn_link(node(), (... -> term())) :: pid()
   def spawn_link(node, fun) when is_function(fun, 0),
     do: start_process(context!("spawn_link/2"), node, fun, link?: true)
 
@@ -132,7 +132,7 @@ defmodule Lockstep.Cluster do
 
       :b = Lockstep.Cluster.run(:b, fn -> Node.self() end)
   """
-  @spec run(node(), (() -> result)) :: result when result: term()
+  @spec run(node(), (... -> result)) :: result when result: term()
   def run(node, fun) when is_function(fun, 0) do
     ctx = context!("run/2")
     check_up(ctx, node)

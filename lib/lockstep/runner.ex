@@ -37,7 +37,7 @@ defmodule Lockstep.Runner do
       #=> 200
 
   """
-  @spec run((() -> term()), keyword()) :: Summary.t()
+  @spec run((... -> term()), keyword()) :: Summary.t()
   def run(fun, opts \\ []) do
     case explore(fun, opts) do
       {:ok, summary} -> summary
@@ -55,7 +55,7 @@ defmodule Lockstep.Runner do
       #=> 17
 
   """
-  @spec explore((() -> term()), keyword()) :: {:ok, Summary.t()} | {:failed, Failure.t()}
+  @spec explore((... -> term()), keyword()) :: {:ok, Summary.t()} | {:failed, Failure.t()}
   def explore(fun, opts \\ []) do
     check_outside!()
     options = Options.validate!(opts)

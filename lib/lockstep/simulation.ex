@@ -33,7 +33,7 @@ defmodule Lockstep.Simulation do
 
   Everything happens in processes of their own, and none of them is left when this returns.
   """
-  @spec run((() -> term()), config()) :: Result.t()
+  @spec run((... -> term()), config()) :: Result.t()
   def run(fun, config) do
     caller = self()
     {warden, monitor} = spawn_monitor(fn -> exit({:lockstep_result, warden(fun, config, caller)}) end)

@@ -12,7 +12,7 @@ defmodule Lockstep.Case.Callbacks do
   @callbacks {__MODULE__, :on_exit}
 
   @doc "See `ExUnit.Callbacks.on_exit/2`."
-  @spec on_exit(term(), (() -> term())) :: :ok
+  @spec on_exit(term(), (... -> term())) :: :ok
   def on_exit(name_or_ref \\ make_ref(), callback) when is_function(callback, 0) do
     if inside?() do
       others = List.keydelete(Process.get(@callbacks, []), name_or_ref, 0)

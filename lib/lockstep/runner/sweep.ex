@@ -22,7 +22,7 @@ defmodule Lockstep.Runner.Sweep do
   ]
 
   @doc "Runs `fun` once a seed, until one fails."
-  @spec run((() -> term()), Lockstep.Options.t(), Location.t() | nil) :: {:ok, Summary.t()} | {:failed, Failure.t()}
+  @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) :: {:ok, Summary.t()} | {:failed, Failure.t()}
   def run(fun, options, location) do
     total = Enum.count(options.seeds)
     progress = Progress.start(total, fresh_line: location != nil and location.test != nil)

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Base do
   alias Lockstep.Runtime.{Context, Ending, Identity, Stack, Turn}
 
   @doc "Starts the real process for process `id` on `node`; it waits for its first turn."
-  @spec spawn(Context.t(), non_neg_integer(), node(), (() -> term())) :: pid()
+  @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term())) :: pid()
   def spawn(parent, id, node, body) do
     pid = Identity.pid(id, node_number(parent, node))
     context = %{parent | id: id, pid: pid, node: node}
@@ -22,7 +22,7 @@ defmodule Lockstep.Runtime.Base do
   end
 
   @doc false
-  @spec enter(Context.t(), (() -> term())) :: :ok
+  @spec enter(Context.t(), (... -> term())) :: :ok
   def enter(ctx, body) do
     # The warden hears of every death, and takes all with it if it dies itself.
     Process.link(ctx.warden)

@@ -88,7 +88,7 @@ defmodule Lockstep.Runtime.Process do
   end
 
   @doc "Starts a process on a node that is up, for `Lockstep.Cluster`."
-  @spec spawn_on(node(), (() -> term()), keyword()) :: pid()
+  @spec spawn_on(node(), (... -> term()), keyword()) :: pid()
   def spawn_on(node, fun, options) do
     start(Context.get(), node, body(fun), if(options[:link?], do: [:link], else: []))
   end

@@ -49,7 +49,7 @@ defmodule Lockstep.Runtime.Turn do
   end
 
   @doc "Puts the step just taken into words, in a recorded run: `describe` gives a text and the terms to digest."
-  @spec note(Lockstep.Runtime.Context.t(), (() -> {String.t(), term()})) :: :ok
+  @spec note(Lockstep.Runtime.Context.t(), (... -> {String.t(), term()})) :: :ok
   def note(%{record?: false}, _describe), do: :ok
 
   def note(ctx, describe) do
