@@ -195,7 +195,8 @@ impl Trace {
     /// Adds an event. Words and digest do not count for the hash, which must be the same whether recorded or not.
     pub fn push(&mut self, event: Event) {
         self.mix(event.time);
-        self.mix(event.process.map_or(u64::MAX, |process| u64::from(process.0)) << 8 | event.kind as u64);
+        let process = event.process.map_or(u64::MAX, |process| u64::from(process.0));
+        self.mix((process << 8) | event.kind as u64);
         self.mix(event.object);
         self.mix(event.detail);
         if let Some(events) = &mut self.events {

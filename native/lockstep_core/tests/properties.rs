@@ -151,12 +151,12 @@ impl Interpreter {
     fn fresh(&mut self, me: ProcessId) -> RefId {
         let made = self.references.entry(me).or_default();
         *made += 1;
-        RefId(u64::from(me.0 + 1) << 32 | *made)
+        RefId((u64::from(me.0 + 1) << 32) | *made)
     }
 
     fn old(&self, me: ProcessId, which: u8) -> RefId {
         let made = self.references.get(&me).copied().unwrap_or_default().max(1);
-        RefId(u64::from(me.0 + 1) << 32 | (u64::from(which) % made + 1))
+        RefId((u64::from(me.0 + 1) << 32) | (u64::from(which) % made + 1))
     }
 
     fn op(&mut self, me: ProcessId, act: &Act, simulation: &Simulation) -> Op {

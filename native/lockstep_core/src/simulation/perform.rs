@@ -145,7 +145,7 @@ impl Simulation {
             Some(me),
             Kind::Spawn,
             u64::from(child.0),
-            u64::from(link) | u64::from(monitor.is_some()) << 1,
+            u64::from(link) | (u64::from(monitor.is_some()) << 1),
         );
         if link {
             self.expect(me).links.insert(child);
