@@ -24,8 +24,9 @@ pub mod trace_file;
 pub use choices::{Choices, Decision};
 pub use clock::{Clock, Deadline, Micros};
 pub use ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
-pub use network::PartitionMode;
-pub use op::{AliasMode, Death, ExitClass, Grant, Item, Notice, Op, Refusal, SystemReason, Target, Wait};
+pub use op::{
+    AliasMode, Death, ExitClass, Grant, Item, Notice, Op, PartitionMode, Refusal, SystemReason, Target, Wait,
+};
 pub use rng::{Rng, Stream};
 pub use simulation::{Config, Load, Misuse, Next, Outcome, Simulation};
 pub use trace::{Event, Kind, TRACE_VERSION, Trace};

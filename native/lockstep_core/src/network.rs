@@ -4,16 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::clock::{Deadline, Micros};
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::op::{ExitClass, Target};
-
-/// What becomes of messages across a cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionMode {
-    /// They are lost.
-    Drop,
-    /// They are kept until the partition heals.
-    Defer,
-}
+use crate::op::{ExitClass, PartitionMode, Target};
 
 /// A simulated node.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::network::PartitionMode;
 use crate::strategy::Object;
 
 /// Where a message goes.
@@ -53,6 +52,15 @@ pub enum ExitClass {
     Kill,
     /// Anything else.
     Crash,
+}
+
+/// What becomes of messages across a cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionMode {
+    /// They are lost.
+    Drop,
+    /// They are kept until the partition heals.
+    Defer,
 }
 
 /// A reason that the core itself gives, without any process having made the term.

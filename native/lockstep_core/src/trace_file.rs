@@ -55,3 +55,57 @@ pub fn to_bytes(simulation: &Simulation) -> Result<Vec<u8>, Unsupported> {
         events: simulation.trace_events(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAIN;
+    use crate::op::{ExitClass, Op};
+    use crate::simulation::{Config, Next};
+    use crate::strategy::Random;
+
+    /// The trace of a fixed run, as it is written today. A change of these bytes breaks stored traces: it needs a new
+    /// version and a line in the changelog.
+    const GOLDEN: &[u8] = include_bytes!("../tests/golden.trace");
+
+    fn fixed_run() -> Simulation {
+        let config = Config {
+            seed: 7,
+            max_steps: 100,
+            max_virtual_time: 1_000_000,
+            max_stall: 1_000,
+            max_latency: 0,
+            async_delivery: false,
+            quiescence: true,
+            fail_on_crash: false,
+            fail_on_blocked: false,
+            record: true,
+            control: "nonode@nohost".to_owned(),
+        };
+        let mut simulation = Simulation::new(config, Box::new(Random::new(7)));
+        assert!(matches!(simulation.begin(), Ok(Next::Go(MAIN, _))));
+        let name = simulation.intern("main");
+        for op in [
+            Op::StartNode(name),
+            Op::Register(name, MAIN),
+            Op::Yield,
+            Op::Exit(ExitClass::Normal),
+        ] {
+            assert!(matches!(simulation.announce(MAIN, op), Ok(Next::Go(MAIN, _))));
+            simulation.note("in words".to_owned(), 42);
+        }
+        assert_eq!(simulation.reaped(MAIN), Ok(Next::Over));
+        simulation
+    }
+
+    #[test]
+    fn the_bytes_of_a_trace_are_pinned() {
+        let bytes = to_bytes(&fixed_run()).unwrap();
+        assert!(bytes == GOLDEN, "the trace's bytes have changed: {bytes:?}");
+    }
+
+    #[test]
+    fn the_hash_of_a_run_is_pinned() {
+        assert_eq!(fixed_run().hash(), 13_320_882_797_995_409_056);
+    }
+}

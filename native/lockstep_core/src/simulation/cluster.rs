@@ -3,8 +3,8 @@
 use super::{Due, Misuse, Simulation, Timer};
 use crate::clock::Micros;
 use crate::ids::{CONTROL, NodeId, ProcessId, Symbol};
-use crate::network::{Cut, Node, Pair, PartitionMode};
-use crate::op::{Death, ExitClass, Grant, Item, Refusal, SystemReason, Target};
+use crate::network::{Cut, Node, Pair};
+use crate::op::{Death, ExitClass, Grant, Item, PartitionMode, Refusal, SystemReason, Target};
 use crate::trace::Kind;
 
 impl Simulation {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId};
-use crate::network::{Channel, ChannelKey, ChannelState, Content, Cut, Packet, Pair, PartitionMode};
-use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, SystemReason, Target, Wait};
+use crate::network::{Channel, ChannelKey, ChannelState, Content, Cut, Packet, Pair};
+use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target, Wait};
 use crate::process::{Process, State};
 use crate::trace::Kind;
 
