@@ -120,7 +120,7 @@ defmodule Lockstep.Simulation do
         stop(state)
         exit(:shutdown)
     after
-      max(div(state.config.watchdog, 4), 10) -> state |> look() |> watch_on()
+      max(div(state.config.watchdog, 10), 10) -> state |> look() |> watch_on()
     end
   end
 
