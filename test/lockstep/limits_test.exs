@@ -72,12 +72,13 @@ defmodule Lockstep.LimitsTest do
     run.(1..20)
     before = census()
     run.(1000..2000)
-    assert census() == before
+    # Something else may come or go meanwhile, but not a thousand times.
+    for {now, then} <- Enum.zip(census(), before), do: assert(now - then < 50)
   end
 
   defp census do
     :erlang.garbage_collect()
-    {length(Process.list()), length(:ets.all()), :erlang.system_info(:atom_count)}
+    [length(Process.list()), length(:ets.all()), :erlang.system_info(:atom_count)]
   end
 
   defp busy do
