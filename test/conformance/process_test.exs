@@ -264,6 +264,14 @@ defmodule Conformance.ProcessTest do
     end
   end
 
+  test "a protocol of one's own, called by library code, is part of the run" do
+    check(fn ->
+      main = self()
+      doubled = Enum.map(%Walk{to: main, last: 3}, &(&1 * 2))
+      {doubled, for(_ <- doubled, do: receive(do: ({:walked, n, ^main} -> n)))}
+    end)
+  end
+
   test "the process dictionary has the program's entries only" do
     check(fn ->
       Process.put(:mine, 1)

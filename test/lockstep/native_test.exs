@@ -1,6 +1,8 @@
 defmodule Lockstep.NativeTest do
   use ExUnit.Case, async: true
 
+  import Bitwise, only: [<<<: 2]
+
   alias Lockstep.Native
   alias Lockstep.Runtime.Identity
 
@@ -20,8 +22,8 @@ defmodule Lockstep.NativeTest do
   }
 
   # A session whose main process is this one, and has its turn.
-  defp session do
-    session = Native.new(@settings, self())
+  defp session(settings \\ []) do
+    session = Native.new(Map.merge(@settings, Map.new(settings)), self())
     :ok = Native.born(session, 0, Identity.pid(0, 0), self())
     assert {:pass, pid, :ok} = Native.begin(session)
     assert pid == self()
@@ -83,6 +85,80 @@ defmodule Lockstep.NativeTest do
 
     assert answers -- [0, {:error, :busy}] == []
     assert {:go, :ok} = Native.yield(session, 0)
+  end
+
+  test "steps of many processes at once are taken one by one" do
+    session = session(max_steps: 100_000)
+    steps = fn _ -> for _ <- 1..1_000, do: Native.yield(session, 0) end
+    answers = 1..8 |> Task.async_stream(steps, ordered: false) |> Enum.flat_map(&elem(&1, 1)) |> Enum.frequencies()
+    assert Map.keys(answers) -- [{:go, :ok}, {:error, :busy}] == []
+    # One event for each that was not refused, and one for the start.
+    assert {steps, 0, _hash} = Native.stats(session)
+    assert steps == Map.get(answers, {:go, :ok}) + 1
+  end
+
+  @garbage [:garbage, -1, 1.5, 1 <<< 70, "text", <<255>>, [:improper | :list], {}, %{}, [[]]]
+
+  test "whatever a function is called with, the VM and other sessions go on" do
+    other = session()
+
+    for {name, arity} <- Native.__info__(:functions), name not in [:load, :new], arity > 0, garbage <- @garbage do
+      # In place of the session, of the caller, and of all that follows.
+      for good <- 0..(arity - 1) do
+        good = Enum.take([session(), 0], good)
+        arguments = good ++ List.duplicate(garbage, arity - length(good))
+        if good == [], do: refute(match?({:ok, _}, call(name, arguments))), else: call(name, arguments)
+      end
+    end
+
+    assert {:go, :ok} = Native.yield(other, 0)
+  end
+
+  # A panic of the library would be an ErlangError with :nif_panicked.
+  defp call(name, arguments) do
+    {:ok, apply(Native, name, arguments)}
+  rescue
+    error in [ArgumentError, ErlangError] ->
+      refute match?(%ErlangError{original: :nif_panicked}, error)
+      {:raised, error}
+  end
+
+  test "a resource of another kind is no session" do
+    assert_raise ArgumentError, fn -> Native.stats(:atomics.new(1, [])) end
+    assert_raise ArgumentError, fn -> Native.progress(:ets.new(:table, [])) end
+  end
+
+  test "a process is born once, and buried once" do
+    session = session()
+    assert {:error, :bad_argument} = Native.born(session, 0, Identity.pid(0, 0), self())
+    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    stranger = spawn(fn -> :ok end)
+    assert {:error, :foreign} = Native.reaped(session, stranger)
+    assert :ok = Native.born(session, child, Identity.pid(child, 0), stranger)
+    # It was not its turn to die.
+    assert {:over, warden} = Native.reaped(session, stranger)
+    assert warden == self()
+    assert {:lost, ^child} = Native.outcome(session)
+    assert {:error, :foreign} = Native.reaped(session, stranger)
+    assert {:error, :ended} = Native.yield(session, 0)
+  end
+
+  test "a refused step gives no number to a name" do
+    session = session()
+    assert {:error, :not_your_turn} = Native.finish(session, 0)
+    {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    assert {:error, :not_your_turn} = Native.start_node(session, child, :never_started)
+    assert {:error, :not_your_turn} = Native.stop_node(session, child, :never_started)
+    assert {:go, :first} = Native.start_node(session, 0, :first)
+    assert [{:nonode@nohost, true}, {:first, true}] = Native.nodes(session)
+    # The object of the event is the node's number.
+    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
+  end
+
+  test "the pinned trace file is read by the public function" do
+    trace = File.read!("native/lockstep_core/tests/golden.trace")
+    assert {:ok, %{seed: 7, steps: steps, events: events}} = Lockstep.Trace.decode(trace)
+    assert length(events) == steps
   end
 
   test "the kinds of events are those that a trace is read with" do

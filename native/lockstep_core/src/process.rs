@@ -62,4 +62,9 @@ impl Process {
             slice: 0,
         }
     }
+
+    /// How many links and monitors it has an end of.
+    pub(crate) fn ties(&self) -> usize {
+        self.links.len() + self.watching.len() + self.watched_by.len()
+    }
 }

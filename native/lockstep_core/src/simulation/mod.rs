@@ -111,6 +111,8 @@ pub struct Load {
     pub aliases: usize,
     /// Registered names.
     pub names: usize,
+    /// Links and monitors, each counted at both its ends.
+    pub ties: usize,
     /// Who watches nodes.
     pub watchers: usize,
 }

@@ -3,7 +3,7 @@
 use super::{Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
-use crate::process::State;
+use crate::process::{Process, State};
 use crate::trace::Event;
 
 impl Simulation {
@@ -163,6 +163,7 @@ impl Simulation {
             timers: self.timers.len(),
             aliases: self.aliases.len(),
             names: self.network.nodes.iter().map(|node| node.names.len()).sum(),
+            ties: self.processes.iter().flatten().map(Process::ties).sum(),
             watchers: self.network.nodes.iter().map(|node| node.watchers.len()).sum(),
         }
     }

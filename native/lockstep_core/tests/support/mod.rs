@@ -14,6 +14,7 @@ use lockstep_core::{
 pub const A: lockstep_core::NodeId = lockstep_core::NodeId(1);
 pub const B: lockstep_core::NodeId = lockstep_core::NodeId(2);
 pub const C: lockstep_core::NodeId = lockstep_core::NodeId(3);
+pub const CONTROL: lockstep_core::NodeId = lockstep_core::CONTROL;
 
 /// The names of nodes A, B and C, and two to register; interned by [`simulation`] in this order.
 pub const NODES: [Symbol; 3] = [Symbol(1), Symbol(2), Symbol(3)];
