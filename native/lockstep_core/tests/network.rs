@@ -220,6 +220,20 @@ fn what_was_deferred_is_kept_when_the_cut_becomes_one_that_drops() {
 }
 
 #[test]
+fn what_is_under_way_when_a_deferring_cut_comes_waits_for_its_end() {
+    let rest = vec![wait(2), cut(A, B, PartitionMode::Defer), settle(), Op::Heal];
+    let scripts = [main_on(&[A, B], rest), vec![wait(1), send(2)], vec![wait(200_000)]];
+    let when = results(&slow(), &scripts, |player| {
+        let events = player.simulation.trace_events().iter().map(|event| event.kind);
+        let order = events.filter(|kind| matches!(kind, Kind::Partition | Kind::Deliver | Kind::Heal | Kind::Lost));
+        order.map(Kind::name).collect::<Vec<_>>()
+    });
+    let before = vec!["deliver", "partition", "heal"];
+    let after = vec!["partition", "heal", "deliver"];
+    assert_eq!(when, [before, after].into());
+}
+
+#[test]
 fn what_is_under_way_to_be_deferred_is_kept_too() {
     let to_drop = cut(A, B, PartitionMode::Drop);
     let main = main_on(
