@@ -194,6 +194,18 @@ defmodule Lockstep do
     :ok
   end
 
+  @doc """
+  Runs a function outside of control, and returns its value.
+
+      config = Lockstep.host(fn -> File.read!("test/fixtures/config.json") end)
+
+  For what a run may know of the real world, because it is the same each time (a file of the project), or because the
+  run does not depend on it. The function gets a process of its own that is none of the run's: what it does is done for
+  real, no virtual time passes, and the run's processes cannot be reached from it. Outside of a run it is just called.
+  """
+  @spec host((... -> value)) :: value when value: term()
+  def host(fun) when is_function(fun, 0), do: Runtime.Host.run(fun)
+
   defp inside(call, fun) do
     case Context.get() do
       nil -> raise OutsideRunError, call: "Lockstep.#{call}"

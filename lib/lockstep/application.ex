@@ -4,6 +4,7 @@ defmodule Lockstep.Application do
 
   @impl true
   def start(_type, _args) do
+    Lockstep.Runner.Warning.create_table()
     Supervisor.start_link([Lockstep.Instrument.Server], strategy: :one_for_one, name: Lockstep.Supervisor)
   end
 end

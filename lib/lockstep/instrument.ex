@@ -39,6 +39,25 @@ defmodule Lockstep.Instrument do
     guest
   end
 
+  @doc """
+  Whether the closures that `module` makes are under control: it is instrumented, or has nothing to control.
+
+  Asked for every call of a closure.
+  """
+  @spec controlled?(module()) :: boolean()
+  def controlled?(module) do
+    case :persistent_term.get({:lockstep_controlled, module}, nil) do
+      nil -> decide_controlled(module)
+      controlled? -> controlled?
+    end
+  end
+
+  defp decide_controlled(module) do
+    controlled? = guest(module) == module and Calls.default(module) not in [:escape, :refuse]
+    if :erlang.module_loaded(module), do: :persistent_term.put({:lockstep_controlled, module}, controlled?)
+    controlled?
+  end
+
   @doc "Undoes `guest_name/1`; other names are returned as they are."
   @spec original(module()) :: module()
   def original(module) do
@@ -120,10 +139,11 @@ defmodule Lockstep.Instrument do
   @spec forget(module()) :: :ok
   def forget(module), do: Server.forget(module, guest_name(module))
 
-  @doc "Forgets what `guest/1` decided for `module`."
+  @doc "Forgets what `guest/1` and `controlled?/1` decided for `module`."
   @spec undecide(module()) :: :ok
   def undecide(module) do
     :persistent_term.erase({__MODULE__, module})
+    :persistent_term.erase({:lockstep_controlled, module})
     :ok
   end
 

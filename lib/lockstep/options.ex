@@ -71,6 +71,13 @@ defmodule Lockstep.Options do
       default: [],
       doc: "simulated nodes to start before the function"
     ],
+    escapes: [
+      type: {:one_of, [:warn, :raise, :allow]},
+      default: :warn,
+      doc:
+        "what becomes of calls that Lockstep does not control, such as those of files: they are made, and said once " <>
+          "(`:warn`); they fail the run with `Lockstep.EscapeError` (`:raise`); they are made (`:allow`)"
+    ],
     trace: [
       type: :path,
       default: nil,

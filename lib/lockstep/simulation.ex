@@ -11,8 +11,10 @@ defmodule Lockstep.Simulation do
   @microseconds 1000
   # Messages between nodes are under way for up to so many virtual ms.
   @max_latency 10
-  # The first use of a module is made of compiling it: that is not the program's time.
-  @loading_patience 60_000
+  # The first use of a module is made of compiling it, and what happens outside of the run is not the program's time
+  # either.
+  @patience 60_000
+  @excuses [Lockstep.Instrument.Handler, Lockstep.Instrument.Server, Lockstep.Runtime.Host]
 
   @type config :: %{
           seed: non_neg_integer(),
@@ -25,6 +27,7 @@ defmodule Lockstep.Simulation do
           fail_on: [:crash | :blocked],
           await: :main | :quiescence,
           nodes: [node()],
+          escapes: :warn | :raise | :allow,
           record: boolean()
         }
 
@@ -48,6 +51,7 @@ defmodule Lockstep.Simulation do
     Process.flag(:trap_exit, true)
     Process.monitor(caller)
     store = :ets.new(:lockstep_store, [:public])
+    :ets.insert(store, {:escapes, config.escapes})
     session = Native.new(settings(config), self())
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))
@@ -142,7 +146,7 @@ defmodule Lockstep.Simulation do
   defp stuck(state, waited) do
     running = Enum.find_value(Native.waiting(state.session), &not_waiting/1)
 
-    if loading?(running) and waited < @loading_patience do
+    if excused?(running) and waited < @patience do
       state
     else
       {:stuck, Map.put(state, :stuck, watchdog_error(state, running))}
@@ -159,11 +163,8 @@ defmodule Lockstep.Simulation do
     end
   end
 
-  defp loading?({_id, stack}) do
-    Enum.any?(stack, fn {module, _, _, _} -> module in [Lockstep.Instrument.Handler, Lockstep.Instrument.Server] end)
-  end
-
-  defp loading?(nil), do: false
+  defp excused?({_id, stack}), do: Enum.any?(stack, fn {module, _, _, _} -> module in @excuses end)
+  defp excused?(nil), do: false
 
   defp watchdog_error(state, nil), do: %WatchdogError{limit: state.config.watchdog, process: nil, stacktrace: []}
 

@@ -8,6 +8,8 @@ defmodule Lockstep.Summary do
     * `:distinct` - how many different schedules there were
     * `:virtual_ms`, `:wall_ms` - virtual and wall time of all runs together, in ms
     * `:strategy`, `:seeds` - as asked for
+    * `:escapes` - the calls that Lockstep does not control, how often each was made: a map from
+      `{module, function, arity, {file, line}}`; with any, the same seed may not give the same run
 
   As text:
 
@@ -21,7 +23,10 @@ defmodule Lockstep.Summary do
 
   alias Lockstep.Report.Time
 
-  defstruct [:strategy, :seeds, runs: 0, total: 0, steps: 0, distinct: 0, virtual_ms: 0, wall_ms: 0]
+  defstruct [:strategy, :seeds, runs: 0, total: 0, steps: 0, distinct: 0, virtual_ms: 0, wall_ms: 0, escapes: %{}]
+
+  @typedoc "A call, and where it was made."
+  @type place :: {module(), atom(), arity(), {String.t() | charlist(), pos_integer()} | nil}
 
   @type t :: %__MODULE__{
           runs: non_neg_integer(),
@@ -31,7 +36,8 @@ defmodule Lockstep.Summary do
           virtual_ms: non_neg_integer(),
           wall_ms: non_neg_integer(),
           strategy: atom() | {:replay, [non_neg_integer()]},
-          seeds: Range.t() | [non_neg_integer()]
+          seeds: Range.t() | [non_neg_integer()],
+          escapes: %{place() => pos_integer()}
         }
 
   @doc false
@@ -39,7 +45,14 @@ defmodule Lockstep.Summary do
   def describe(%__MODULE__{} = summary) do
     "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
       "#{Time.count(summary.distinct, "distinct schedule")}, #{Time.count(summary.steps, "step")}, " <>
-      "#{Time.duration(summary.virtual_ms)} of virtual time"
+      "#{Time.duration(summary.virtual_ms)} of virtual time#{escapes(summary.escapes)}"
+  end
+
+  defp escapes(none) when none == %{}, do: ""
+
+  defp escapes(escapes) do
+    count = escapes |> Map.values() |> Enum.sum()
+    "; reproducibility is not guaranteed: #{Time.count(count, "call")} outside of control"
   end
 
   defp rate(%{wall_ms: ms}) when ms < 100, do: ""

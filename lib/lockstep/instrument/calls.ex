@@ -5,17 +5,18 @@ defmodule Lockstep.Instrument.Calls do
   #   * `{:runtime, module, function}`: the call goes to a function of the runtime, same arguments
   #   * `:native`: the call stays as it is (pure code, or output that nothing reads back)
   #   * `:guest`: the call goes to the instrumented copy of the module
-  #   * `:refuse`: the call has an effect that is not simulated; it must not run silently
+  #   * `:escape`: the call has an effect that is not simulated; it is made, but never silently (`escapes:`)
+  #   * `:refuse`: the call is never made inside a run: it would end the VM, or mistake the real cluster for a simulated one
   #
   # The lists are in `calls/*.ex`, as data. They are folded into one literal map here, so a lookup costs two map reads.
 
   alias __MODULE__.{BIFs, ElixirLib, OTP, Redirects}
 
-  @type class :: {:runtime, module(), atom()} | :native | :guest | :refuse
+  @type class :: {:runtime, module(), atom()} | :native | :guest | :escape | :refuse
 
   @max_arity 6
 
-  # Calls that only ask a module about itself. The copy would answer the same, and refusing them protects nobody.
+  # Calls that only ask a module about itself. The copy would answer the same, and there is nothing to control.
   @reflection [
     module_info: 0,
     module_info: 1,
@@ -35,7 +36,7 @@ defmodule Lockstep.Instrument.Calls do
 
   mixed =
     for {module, default, exceptions} <- [
-          {:erlang, :refuse, native: BIFs.native()} | OTP.mixed() ++ ElixirLib.mixed()
+          {:erlang, :escape, native: BIFs.native(), refuse: BIFs.refused()} | OTP.mixed() ++ ElixirLib.mixed()
         ],
         into: %{} do
       {module,
@@ -43,10 +44,14 @@ defmodule Lockstep.Instrument.Calls do
     end
 
   whole =
-    Map.merge(
-      Map.new(OTP.native() ++ ElixirLib.native(), &{&1, {:native, %{}}}),
-      Map.new(OTP.refused() ++ ElixirLib.refused(), &{&1, {:refuse, %{}}})
-    )
+    for {class, modules} <- [
+          native: OTP.native() ++ ElixirLib.native(),
+          escape: OTP.escapes() ++ ElixirLib.escapes(),
+          refuse: OTP.refused()
+        ],
+        module <- modules,
+        into: %{},
+        do: {module, {class, %{}}}
 
   @table Enum.reduce(Redirects.entries(), Map.merge(whole, mixed), fn {{module, function, arity}, class}, table ->
            {default, exceptions} = Map.get(table, module, {:guest, %{}})
@@ -63,7 +68,7 @@ defmodule Lockstep.Instrument.Calls do
   end
 
   @doc "What becomes of the functions of `module` that have no entry of their own."
-  @spec default(module()) :: :native | :guest | :refuse
+  @spec default(module()) :: :native | :guest | :escape | :refuse
   def default(module) do
     case @table do
       %{^module => {default, _}} -> default
@@ -84,8 +89,7 @@ defmodule Lockstep.Instrument.Calls do
     end
   end
 
-  defp known(:refuse, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
-  defp known(:guest, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
+  defp known(_default, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
   defp known(default, exceptions, key), do: Map.get(exceptions, key, default)
 
   defp unknown(_module, key) when key in @reflection, do: :native

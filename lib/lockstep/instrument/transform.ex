@@ -254,7 +254,8 @@ defmodule Lockstep.Instrument.Transform do
       :native -> subtrees(tree, env)
       :guest when env.mode == :guest -> retarget(tree, Instrument.guest_name(module), env)
       :guest -> dynamic_call(tree, env)
-      :refuse -> refuse(tree, env)
+      :escape -> escape(:call, tree, env)
+      :refuse -> escape(:refuse, tree, env)
     end
   end
 
@@ -264,9 +265,9 @@ defmodule Lockstep.Instrument.Transform do
 
   defp dynamic_call(tree, env), do: update_call(tree, Call, :apply, module_function_arguments(tree, env))
 
-  defp refuse(tree, env) do
+  defp escape(function, tree, env) do
     location = :cerl.abstract(location(:cerl.get_ann(tree)))
-    update_call(tree, Escape, :refuse, module_function_arguments(tree, env) ++ [location])
+    update_call(tree, Escape, function, module_function_arguments(tree, env) ++ [location])
   end
 
   defp module_function_arguments(tree, env) do

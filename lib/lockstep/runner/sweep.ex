@@ -6,7 +6,7 @@ defmodule Lockstep.Runner.Sweep do
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
   alias Lockstep.{Failure, NondeterminismError, Simulation, Summary, WatchdogError}
-  alias Lockstep.Runner.{Comparison, Location, Progress, TraceFile}
+  alias Lockstep.Runner.{Comparison, Location, Progress, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -16,6 +16,7 @@ defmodule Lockstep.Runner.Sweep do
     :started,
     :total,
     runs: 0,
+    escapes: %{},
     steps: 0,
     virtual_ms: 0,
     hashes: MapSet.new()
@@ -94,7 +95,7 @@ defmodule Lockstep.Runner.Sweep do
   defp simulate(%{fun: fun, options: options}, seed, record?) do
     config =
       options
-      |> Map.take(~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes)a)
+      |> Map.take(~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes escapes)a)
       |> Map.merge(%{seed: seed, record: record?})
 
     Simulation.run(fun, config)
@@ -106,12 +107,17 @@ defmodule Lockstep.Runner.Sweep do
       | runs: sweep.runs + 1,
         steps: sweep.steps + result.steps,
         virtual_ms: sweep.virtual_ms + result.virtual_ms,
-        hashes: MapSet.put(sweep.hashes, result.hash)
+        hashes: MapSet.put(sweep.hashes, result.hash),
+        escapes: escapes(sweep.escapes, result.escapes)
     }
 
+    if sweep.options.escapes == :warn, do: Warning.escapes(result.escapes)
     Progress.update(sweep.progress, sweep.runs, MapSet.size(sweep.hashes))
     sweep
   end
+
+  defp escapes(escapes, []), do: escapes
+  defp escapes(escapes, more), do: Map.merge(escapes, Map.new(more), fn _place, one, other -> one + other end)
 
   defp summary(sweep) do
     %Summary{
@@ -122,7 +128,8 @@ defmodule Lockstep.Runner.Sweep do
       virtual_ms: sweep.virtual_ms,
       wall_ms: System.monotonic_time(:millisecond) - sweep.started,
       strategy: sweep.options.strategy,
-      seeds: sweep.options.seeds
+      seeds: sweep.options.seeds,
+      escapes: sweep.escapes
     }
   end
 

@@ -9,8 +9,8 @@ defmodule Lockstep.Runtime.Call do
   alias Lockstep.Instrument.Calls
   alias Lockstep.Runtime.{Context, Escape}
 
-  # Refusing a captured function takes a fun of the same arity.
-  @max_refused_arity 8
+  # What stands for a captured function has to be a fun of the same arity.
+  @max_escaping_arity 8
 
   @doc "`:erlang.apply/3`, and every call of a module or function held in a variable."
   @spec apply(module(), atom(), [term()]) :: term()
@@ -26,6 +26,7 @@ defmodule Lockstep.Runtime.Call do
       :guest -> :erlang.apply(Instrument.guest(module), function, args)
       :native -> :erlang.apply(module, function, args)
       {:runtime, to, name} -> :erlang.apply(to, name, args)
+      :escape -> Escape.call(module, function, args, nil)
       :refuse -> Escape.refuse(module, function, args, nil)
     end
   end
@@ -49,26 +50,30 @@ defmodule Lockstep.Runtime.Call do
   @doc """
   The fun to call for `fun`.
 
-  A closure that uninstrumented code has made, outside of the run, would act on the real world unseen: it is refused.
+  A closure that uninstrumented code has made, outside of the run, acts on the real world unseen: it is an escape.
   """
   @spec callable(term()) :: term()
   def callable(fun) when is_function(fun) do
-    if Context.inside?(), do: checked(fun, :erlang.fun_info(fun, :module)), else: fun
+    {:module, module} = :erlang.fun_info(fun, :module)
+    # Nearly always: so this comes before anything that costs more.
+    if Instrument.controlled?(module), do: fun, else: outsider(fun, module, Context.get())
   end
 
   def callable(other), do: other
 
-  defp checked(fun, {:module, module}) do
-    if Instrument.guest(module) == module, do: fun, else: outsider(fun, module)
-  end
+  defp outsider(fun, _module, nil), do: fun
 
-  defp outsider(fun, module) do
+  defp outsider(fun, module, ctx) do
     {:name, name} = :erlang.fun_info(fun, :name)
     {:arity, arity} = :erlang.fun_info(fun, :arity)
 
     case :erlang.fun_info(fun, :type) do
-      {:type, :external} -> capture(module, name, arity)
-      {:type, :local} -> Escape.refuse(module, name, List.duplicate(nil, arity), nil)
+      {:type, :external} ->
+        capture(module, name, arity)
+
+      {:type, :local} ->
+        Escape.note(ctx, module, name, arity, nil)
+        fun
     end
   end
 
@@ -85,18 +90,22 @@ defmodule Lockstep.Runtime.Call do
       :guest -> :erlang.make_fun(Instrument.guest(module), function, arity)
       :native -> :erlang.make_fun(module, function, arity)
       {:runtime, to, name} -> :erlang.make_fun(to, name, arity)
-      :refuse -> refusing(module, function, arity)
+      class -> escaping(class, module, function, arity)
     end
   end
 
-  # To capture a function is harmless; only its call has to be refused.
-  for arity <- 0..@max_refused_arity do
+  # To capture a function is harmless; only its call is an escape.
+  for arity <- 0..@max_escaping_arity do
     args = Macro.generate_arguments(arity, __MODULE__)
 
-    defp refusing(module, function, unquote(arity)) do
+    defp escaping(:escape, module, function, unquote(arity)) do
+      fn unquote_splicing(args) -> Escape.call(module, function, unquote(args), nil) end
+    end
+
+    defp escaping(:refuse, module, function, unquote(arity)) do
       fn unquote_splicing(args) -> Escape.refuse(module, function, unquote(args), nil) end
     end
   end
 
-  defp refusing(module, function, arity), do: Escape.refuse(module, function, List.duplicate(nil, arity), nil)
+  defp escaping(_class, module, function, arity), do: Escape.refuse(module, function, List.duplicate(nil, arity), nil)
 end

@@ -1,25 +1,54 @@
 defmodule Lockstep.Runtime.Escape do
   @moduledoc false
   # Calls with an effect that is not simulated.
+  #
+  # Most of them are made all the same unless the run says `escapes: :raise`, and counted by where they are made. A few
+  # are never made: those that would end the VM, and those that ask the real cluster about a simulated one.
 
   alias Lockstep.EscapeError
   alias Lockstep.Runtime.{Context, Stack}
+
+  @type location :: {String.t() | charlist(), pos_integer()} | nil
+
+  @doc "Makes the call of a function that is not simulated: counted or refused inside a run, as ever outside of one."
+  @spec call(module(), atom(), [term()], location()) :: term()
+  def call(module, function, args, location) do
+    case Context.get() do
+      nil ->
+        apply(module, function, args)
+
+      ctx ->
+        note(ctx, module, function, length(args), location)
+        apply(module, function, args)
+    end
+  end
 
   @doc """
   Refuses the call inside a simulation; does it outside of one.
 
   The run fails even if the code under test rescues the exception.
   """
-  @spec refuse(module(), atom(), [term()], {String.t() | charlist(), pos_integer()} | nil) :: term()
+  @spec refuse(module(), atom(), [term()], location()) :: term()
   def refuse(module, function, args, location) do
-    case Context.get() do
-      nil -> apply(module, function, args)
-      _ -> refuse_inside(module, function, length(args), location)
+    if Context.inside?() do
+      fail(error(module, function, length(args), location, true))
+    else
+      apply(module, function, args)
     end
   end
 
-  defp refuse_inside(module, function, arity, location) do
-    fail(%EscapeError{module: module, function: function, arity: arity, location: location || caller()})
+  @doc "Counts an escape, or fails the run where it wants none."
+  @spec note(Context.t(), module(), atom(), arity(), location()) :: :ok
+  def note(ctx, module, function, arity, location) do
+    error = error(module, function, arity, location, false)
+    if :ets.lookup_element(ctx.store, :escapes, 2) == :raise, do: fail(error)
+    key = {:escaped, {module, function, arity, error.location}}
+    :ets.update_counter(ctx.store, key, 1, {key, 0})
+    :ok
+  end
+
+  defp error(module, function, arity, location, never?) do
+    %EscapeError{module: module, function: function, arity: arity, location: location || caller(), never?: never?}
   end
 
   @doc """

@@ -164,7 +164,7 @@ defmodule Lockstep.Runtime.Ets do
   def info(id, item) do
     case Context.get() do
       nil -> :ets.info(id, item)
-      _ctx when item in @host_items -> Escape.refuse(:ets, :info, [id, item], nil)
+      _ctx when item in @host_items -> Escape.call(:ets, :info, [id, item], nil)
       ctx -> inform(ctx, [id, item], &elem(virtual({item, :ets.info(&1.tid, item)}, &1), 1))
     end
   end
@@ -226,7 +226,7 @@ defmodule Lockstep.Runtime.Ets do
   # A real table that the run knows nothing of was made outside of it, and what is in it is not under control.
   defp absent({function, [id | _] = args}) do
     if is_reference(id) and Table.exists?(id) do
-      Escape.refuse(:ets, function, args, nil)
+      Escape.call(:ets, function, args, nil)
     else
       {:current_stacktrace, [_info | stack]} = Process.info(self(), :current_stacktrace)
       fail({function, args}, :badarg, stack, error_info: %{module: :erl_stdlib_errors, cause: :id})

@@ -116,5 +116,5 @@ defmodule Lockstep.Runtime.Information do
   end
 
   # Memory, reductions and the like differ from run to run.
-  defp item(item, _ctx, pid, _facts), do: Escape.refuse(:erlang, :process_info, [pid, item], nil)
+  defp item(item, _ctx, pid, _facts), do: Escape.call(:erlang, :process_info, [pid, item], nil)
 end

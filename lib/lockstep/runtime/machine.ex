@@ -32,7 +32,7 @@ defmodule Lockstep.Runtime.Machine do
       {true, %{^item => value}} -> value
       {true, _} when item in @native -> :erlang.system_info(item)
       {true, _} when elem(item, 0) == :wordsize -> :erlang.system_info(item)
-      {true, _} -> Escape.refuse(:erlang, :system_info, [item], nil)
+      {true, _} -> Escape.call(:erlang, :system_info, [item], nil)
       {false, _} -> :erlang.system_info(item)
     end
   end

@@ -38,7 +38,7 @@ defmodule Lockstep.Runtime.Message do
 
   defp inside(ctx, destination, message) do
     case Native.send(ctx.session, ctx.id, target(destination)) do
-      {:error, :foreign} -> Escape.refuse(:erlang, :send, [destination, message], nil)
+      {:error, :foreign} -> Escape.call(:erlang, :send, [destination, message], nil)
       next -> next |> Turn.take() |> granted(ctx, destination, message)
     end
   end

@@ -38,7 +38,7 @@ defmodule Lockstep.Runtime.Monitor do
     ref
   end
 
-  defp inside(_ctx, type, item, options), do: Escape.refuse(:erlang, :monitor, [type, item, options], nil)
+  defp inside(_ctx, type, item, options), do: Escape.call(:erlang, :monitor, [type, item, options], nil)
 
   defp object(_ctx, pid) when is_pid(pid), do: pid
   defp object(ctx, name) when is_atom(name), do: {name, ctx.node}

@@ -201,7 +201,7 @@ defmodule Lockstep.Runtime.Process do
   end
 
   defp flag(_ctx, flag, value) when flag in @harmless_flags, do: :erlang.process_flag(flag, value)
-  defp flag(_ctx, flag, value), do: Escape.refuse(:erlang, :process_flag, [flag, value], nil)
+  defp flag(_ctx, flag, value), do: Escape.call(:erlang, :process_flag, [flag, value], nil)
 
   @doc "`:erlang.is_process_alive/1`."
   @spec is_process_alive(pid()) :: boolean()

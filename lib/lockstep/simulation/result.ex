@@ -2,7 +2,18 @@ defmodule Lockstep.Simulation.Result do
   @moduledoc false
   # What is known of a run when it is over.
 
-  defstruct [:outcome, :value, :steps, :virtual_ms, :hash, processes: [], events: [], choices: [], trace: <<>>]
+  defstruct [
+    :outcome,
+    :value,
+    :steps,
+    :virtual_ms,
+    :hash,
+    escapes: [],
+    processes: [],
+    events: [],
+    choices: [],
+    trace: <<>>
+  ]
 
   @type process :: %{id: non_neg_integer(), node: node(), label: String.t() | nil}
   @type event :: %{
@@ -20,6 +31,7 @@ defmodule Lockstep.Simulation.Result do
           steps: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           hash: non_neg_integer(),
+          escapes: [{Lockstep.Summary.place(), pos_integer()}],
           processes: [process()],
           events: [event()],
           choices: [non_neg_integer()],

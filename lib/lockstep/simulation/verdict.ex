@@ -18,7 +18,8 @@ defmodule Lockstep.Simulation.Verdict do
       value: value(state.main),
       steps: steps,
       virtual_ms: div(micros, 1000),
-      hash: hash
+      hash: hash,
+      escapes: escapes(state.store)
     }
 
     if state.config.record, do: recorded(result, state.session), else: result
@@ -32,6 +33,10 @@ defmodule Lockstep.Simulation.Verdict do
         choices: Native.choices(session),
         trace: Native.trace(session)
     }
+  end
+
+  defp escapes(store) do
+    store |> :ets.match({{:escaped, :"$1"}, :"$2"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
   end
 
   @doc "The processes of the run, in the order they were started."

@@ -73,25 +73,25 @@ defmodule Lockstep.Instrument.InPlaceTest do
     assert Sample.__struct__() == %Sample{}
   end
 
-  test "a refused call names its place" do
+  test "an escape names its place" do
     source = """
-    defmodule Lockstep.InPlaceTest.Refused do
+    defmodule Lockstep.InPlaceTest.Escaping do
       def read(path), do: File.read(path)
     end
     """
 
-    [{module, bytecode}] = Code.compile_string(source, "refused.ex")
+    [{module, bytecode}] = Code.compile_string(source, "escaping.ex")
 
     core =
       bytecode
       |> then(&Lockstep.Instrument.Source.core!(module, &1))
       |> Lockstep.Instrument.Transform.module(:in_place)
 
-    locations = :cerl_trees.fold(&(refused(&1) ++ &2), [], core)
-    assert [{~c"refused.ex", 2}] = locations
+    locations = :cerl_trees.fold(&(escapes(&1) ++ &2), [], core)
+    assert [{~c"escaping.ex", 2}] = locations
   end
 
-  defp refused(tree) do
+  defp escapes(tree) do
     with :call <- :cerl.type(tree), Lockstep.Runtime.Escape <- :cerl.concrete(:cerl.call_module(tree)) do
       [tree |> :cerl.call_args() |> List.last() |> :cerl.concrete()]
     else

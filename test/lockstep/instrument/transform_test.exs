@@ -229,8 +229,8 @@ defmodule Lockstep.Instrument.TransformTest do
       assert Enum.count(names, &(&1 == {Call, :apply})) == 3
     end
 
-    test "that are refused name themselves and their place", %{source: source} do
-      assert [arguments] = for({Escape, :refuse, arguments} <- calls(source, :guest), do: arguments)
+    test "that escape name themselves and their place", %{source: source} do
+      assert [arguments] = for({Escape, :call, arguments} <- calls(source, :guest), do: arguments)
       assert [:file, :read_file] = arguments |> Enum.take(2) |> Enum.map(&:cerl.concrete/1)
       assert 4 == List.last(arguments) |> :cerl.concrete() |> location_line()
     end

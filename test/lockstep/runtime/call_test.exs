@@ -7,9 +7,11 @@ defmodule Lockstep.Runtime.CallTest do
   defp run(fun), do: Runner.run(fun, seeds: 3)
 
   defp escape(fun) do
-    {:failed, failure} = Runner.explore(fun, seeds: 1)
+    {:failed, failure} = Runner.explore(fun, seeds: 1, escapes: :raise)
     failure.error
   end
+
+  defp escapes(fun), do: Runner.run(fun, seeds: 2, escapes: :allow).escapes
 
   test "calls of modules and functions in variables reach the simulation" do
     run(fn ->
@@ -39,7 +41,7 @@ defmodule Lockstep.Runtime.CallTest do
     end)
   end
 
-  test "what is not simulated is refused, with the place of the call" do
+  test "what is not simulated is an escape, with the place of the call" do
     module = Enum.random([:os])
     # Not in tail position: of a tail call the stack knows no place.
     error = escape(fn -> length(module.cmd(~c"true")) end)
@@ -48,7 +50,37 @@ defmodule Lockstep.Runtime.CallTest do
     assert is_integer(line)
   end
 
-  test "a refused call fails the run even if the program rescues it" do
+  test "an escape is made and counted, unless it is to fail the run" do
+    assert [{{:os, :cmd, 1, {file, line}}, 2}] =
+             Enum.to_list(escapes(fn -> assert :os.cmd(~c"echo a") == ~c"a\n" end))
+
+    assert {Path.basename(to_string(file)), is_integer(line)} == {"call_test.exs", true}
+    assert escapes(fn -> :os.type() end) == %{}
+  end
+
+  test "an escape is warned of once" do
+    sweep = fn -> Runner.run(fn -> File.exists?("mix.exs") end, seeds: 3) end
+    assert ExUnit.CaptureIO.capture_io(:stderr, sweep) =~ ~r/File\.exists\?\/1 .*\(called at.*call_test\.exs:\d+\)/s
+    assert ExUnit.CaptureIO.capture_io(:stderr, sweep) == ""
+    assert to_string(sweep.()) =~ "reproducibility is not guaranteed: 3 calls outside of control"
+  end
+
+  test "a few functions are refused whatever the option says" do
+    assert {:failed, %{error: %EscapeError{module: System, function: :halt, never?: true}}} =
+             Runner.explore(fn -> System.halt(1) end, seeds: 1, escapes: :allow)
+  end
+
+  test "a closure made by uninstrumented code is an escape when it is called" do
+    {evaluated, _} = Code.eval_string("fn -> :evaluated end")
+    compiled = Walk.closure()
+
+    for {closure, module, value} <- [{evaluated, :erl_eval, :evaluated}, {compiled, Walk, :compiled}] do
+      assert %{arity: 0, module: ^module} = escape(fn -> closure.() end)
+      assert [{{^module, _, 0, _}, 2}] = Enum.to_list(escapes(fn -> assert closure.() == value end))
+    end
+  end
+
+  test "an escape fails the run even if the program rescues it" do
     assert %EscapeError{function: :cmd} =
              escape(fn ->
                try do
@@ -59,7 +91,7 @@ defmodule Lockstep.Runtime.CallTest do
              end)
   end
 
-  test "capturing a refused function is fine, calling it is not" do
+  test "capturing a function is fine, calling it is an escape" do
     run(fn -> assert is_function(Function.capture(:os, :cmd, 1), 1) end)
     assert %EscapeError{function: :cmd} = escape(fn -> Function.capture(:os, :cmd, 1).(~c"true") end)
   end

@@ -1,7 +1,7 @@
 defmodule Lockstep.Instrument.Calls.BIFs do
   @moduledoc false
-  # The functions of `:erlang` that are not redirected. What is on neither list is refused as well: a release of OTP
-  # that adds a function must not let it run unnoticed. `refused/0` exists so that a test can tell "refused on
+  # The functions of `:erlang` that are not redirected. What is on no list is an escape as well: a release of OTP
+  # that adds a function must not let it run unnoticed. `escapes/0` exists so that a test can tell "an escape on
   # purpose" from "never looked at".
 
   @native [
@@ -149,7 +149,7 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     display_string: [1, 2]
   ]
 
-  @refused [
+  @escapes [
     # the machine and the VM: different on every host
     alloc_info: [1],
     alloc_sizes: [1],
@@ -172,21 +172,9 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     suspend_process: [1, 2],
     delay_trap: [2],
     # signals and distribution not simulated yet
-    disconnect_node: [1],
-    dist_ctrl_get_data: [1],
-    dist_ctrl_get_data_notification: [1],
-    dist_ctrl_get_opt: [2],
-    dist_ctrl_input_handler: [2],
-    dist_ctrl_put_data: [2],
-    dist_ctrl_set_opt: [3],
-    dist_get_stat: [1],
-    dmonitor_node: [3],
     exit_signal: [2],
-    get_cookie: [0, 1],
     nodes: [2],
     send_nosuspend: [2, 3],
-    set_cookie: [1, 2],
-    setnode: [2, 3],
     spawn_request: [1, 2, 3, 4, 5],
     spawn_request_abandon: [1],
     # ports
@@ -222,7 +210,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     dt_put_tag: [1],
     dt_restore_tag: [1],
     dt_spread_tag: [1],
-    halt: [0, 1, 2],
     seq_trace: [2],
     seq_trace_info: [1],
     seq_trace_print: [1, 2],
@@ -235,11 +222,32 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     trace_pattern: [2, 3]
   ]
 
+  # They would end the VM, or act on the real cluster.
+  @refused [
+    disconnect_node: [1],
+    dist_ctrl_get_data: [1],
+    dist_ctrl_get_data_notification: [1],
+    dist_ctrl_get_opt: [2],
+    dist_ctrl_input_handler: [2],
+    dist_ctrl_put_data: [2],
+    dist_ctrl_set_opt: [3],
+    dist_get_stat: [1],
+    dmonitor_node: [3],
+    get_cookie: [0, 1],
+    set_cookie: [1, 2],
+    setnode: [2, 3],
+    halt: [0, 1, 2]
+  ]
+
   @doc "Functions that run as they are: they neither see nor change anything outside the calling process."
   @spec native() :: [{atom(), [arity()]}]
   def native, do: @native
 
-  @doc "Functions refused on purpose."
+  @doc "Functions that are made, and counted, inside a run."
+  @spec escapes() :: [{atom(), [arity()]}]
+  def escapes, do: @escapes
+
+  @doc "Functions that no run may call."
   @spec refused() :: [{atom(), [arity()]}]
   def refused, do: @refused
 end

@@ -78,7 +78,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     ExUnit.Formatter
   ]
 
-  @refused [
+  @escapes [
     Config,
     Config.Reader,
     File,
@@ -107,10 +107,10 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
        {:native,
         ~w(app_dir compile_env compile_env! fetch_env fetch_env! format_error get_all_env get_application get_env
            loaded_applications spec started_applications)a},
-       {:refuse,
+       {:escape,
         ~w(delete_env ensure_all_started ensure_loaded ensure_started load put_all_env put_env start stop unload)a}
      ]},
-    {Code, :refuse,
+    {Code, :escape,
      [
        {:native,
         ~w(available_compiler_options compiler_options ensure_compiled ensure_compiled! ensure_loaded ensure_loaded!
@@ -122,35 +122,36 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {DateTime, :native, [{:guest, ~w(now now! utc_now)a}]},
     {NaiveDateTime, :native, [{:guest, ~w(local_now utc_now)a}]},
     {Time, :native, [{:guest, ~w(utc_now)a}]},
-    {ExUnit, :refuse, [{:native, ~w(plural_rule)a}]},
+    {ExUnit, :escape, [{:native, ~w(plural_rule)a}]},
     # What a failed `assert_receive` prints: the mailbox it shows has to be the virtual one.
     {ExUnit.Assertions, :native, [{:guest, [__timeout__: [5]]}]},
     {ExUnit.Callbacks, :native,
      [
-       {:refuse, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
+       {:escape, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
      ]},
     {ExUnit.CaptureIO, :native, []},
     {ExUnit.CaptureLog, :native, []},
     # Output does not feed back into the program, so it is neither virtual nor refused.
-    {IO, :refuse,
+    {IO, :escape,
      [
        {:native,
         ~w(binwrite chardata_to_string inspect iodata_empty? iodata_length iodata_to_binary puts warn write)a}
      ]},
     {Kernel, :native, []},
-    {Logger, :refuse,
+    {Logger, :escape,
      [
        {:native, ~w(__do_log__ bare_log compare_levels default_formatter disable enable enabled? get_module_level
            get_process_level level levels metadata put_process_level delete_process_level reset_metadata)a}
      ]},
-    {Mix, :refuse, [{:native, ~w(env target)a}]},
-    {Path, :native, [{:refuse, ~w(relative_to_cwd wildcard)a}]},
+    {Mix, :escape, [{:native, ~w(env target)a}]},
+    {Path, :native, [{:escape, ~w(relative_to_cwd wildcard)a}]},
     {System, :guest,
      [
        {:native,
         ~w(build_info compiled_endianness convert_time_unit endianness fetch_env fetch_env! get_env otp_release
            version)a},
-       {:refuse, ~w(argv at_exit cmd cwd cwd! delete_env find_executable halt no_halt pid put_env restart shell stop
+       {:refuse, ~w(halt no_halt restart stop)a},
+       {:escape, ~w(argv at_exit cmd cwd cwd! delete_env find_executable pid put_env shell
            tmp_dir tmp_dir! trap_signal trust_exit_status untrap_signal user_home user_home!)a}
      ]}
   ]
@@ -159,11 +160,11 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
 
   @doc "Modules that run as they are, with the exceptions and protocol implementations of the Elixir in use."
   @spec native() :: [module()]
-  def native, do: Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) -- @refused
+  def native, do: Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) -- @escapes
 
-  @doc "Modules no function of which may be called."
-  @spec refused() :: [module()]
-  def refused, do: @refused
+  @doc "Modules with effects that are not simulated."
+  @spec escapes() :: [module()]
+  def escapes, do: @escapes
 
   @doc "Modules whose functions differ."
   @spec mixed() :: [{module(), atom(), [{atom(), list()}]}]

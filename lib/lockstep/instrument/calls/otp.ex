@@ -62,10 +62,9 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :erl_syntax_lib
   ]
 
-  # Files, sockets, ports, code loading, the real distribution, VM-wide state.
-  @refused [
+  # Files, sockets, ports, code loading, VM-wide state.
+  @escapes [
     :atomics,
-    :auth,
     :beam_lib,
     :c,
     :code_server,
@@ -83,26 +82,18 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :disk_log_1,
     :disk_log_server,
     :disk_log_sup,
-    :dist_ac,
-    :dist_util,
     :edlin,
     :edlin_expand,
     :epp,
     :eprof,
-    :erl_boot_server,
     :erl_compile,
     :erl_compile_server,
     :erl_ddll,
-    :erl_distribution,
-    :erl_epmd,
     :erl_eval,
-    :erl_init,
     :erl_prim_loader,
-    :erl_reply,
     :erl_signal_handler,
     :erl_tar,
     :erl_tracer,
-    :erpc,
     :error_handler,
     :error_logger_file_h,
     :error_logger_tty_h,
@@ -122,15 +113,10 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :gen_tcp_socket,
     :gen_udp,
     :gen_udp_socket,
-    :global,
-    :global_group,
-    :global_search,
     :group,
     :group_history,
-    :heart,
     :inet6_sctp,
     :inet6_tcp,
-    :inet6_tcp_dist,
     :inet6_udp,
     :inet_config,
     :inet_db,
@@ -140,9 +126,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :inet_res,
     :inet_sctp,
     :inet_tcp,
-    :inet_tcp_dist,
     :inet_udp,
-    :init,
     :application_controller,
     :application_master,
     :application_starter,
@@ -166,15 +150,9 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :logger_sup,
     :msacc,
     :net,
-    :net_adm,
-    :net_kernel,
     :observer,
     :observer_backend,
-    :peer,
     :persistent_term,
-    :pg,
-    :pg2,
-    :pool,
     :prim_buffer,
     :prim_eval,
     :prim_file,
@@ -190,12 +168,10 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :raw_file_io_delayed,
     :raw_file_io_inflate,
     :raw_file_io_list,
-    :rpc,
     :scheduler,
     :seq_trace,
     :shell,
     :shell_default,
-    :slave,
     :socket,
     :socket_registry,
     :ssl,
@@ -210,39 +186,68 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :zip
   ]
 
+  # The real distribution, which knows nothing of the simulated one.
+  @refused [
+    :auth,
+    :dist_ac,
+    :dist_util,
+    :erl_boot_server,
+    :erl_distribution,
+    :erl_epmd,
+    :erl_init,
+    :erl_reply,
+    :erpc,
+    :global,
+    :global_group,
+    :global_search,
+    :heart,
+    :inet_tcp_dist,
+    :inet6_tcp_dist,
+    :net_adm,
+    :net_kernel,
+    :peer,
+    :pg,
+    :pg2,
+    :pool,
+    :rpc,
+    :slave
+  ]
+
   # `{module, default, exceptions}`; an exception is `{class, functions}`, a function counts with every arity up to 6
   # unless given with its arities.
   @mixed [
-    {:application, :refuse,
+    {:application, :escape,
      [
        {:native, ~w(get_all_env get_all_key get_application get_env get_key loaded_applications which_applications)a}
      ]},
     {:calendar, :native,
      [
-       {:refuse,
+       {:escape,
         ~w(local_time_to_universal_time local_time_to_universal_time_dst now_to_local_time system_time_to_local_time
            system_time_to_rfc3339 universal_time_to_local_time)a}
      ]},
-    {:code, :refuse,
+    {:code, :escape,
      [
        {:native,
         ~w(ensure_loaded ensure_modules_loaded get_doc get_mode get_object_code get_path is_loaded is_sticky lib_dir
            module_md5 module_status objfile_extension priv_dir root_dir which where_is_file)a}
      ]},
-    # Ciphers, digests and codecs are functions of their arguments; what draws randomness is refused.
-    {:crypto, :refuse,
+    # Ciphers, digests and codecs are functions of their arguments; what draws randomness is an escape.
+    {:crypto, :escape,
      [
        {:native, ~w(bytes_to_integer cipher_info compute_key crypto_final crypto_get_data crypto_init crypto_one_time
            crypto_one_time_aead crypto_update ec_curve ec_curves exor hash hash_equals hash_final hash_final_xof
            hash_info hash_init hash_update hash_xof info info_fips info_lib mac macN mac_final mac_finalN mac_init
            mac_update mod_pow pbkdf2_hmac public_decrypt supports verify)a}
      ]},
-    {:error_logger, :refuse,
+    {:error_logger, :escape,
      [{:native, ~w(error_msg error_report format info_msg info_report warning_map warning_msg warning_report)a}]},
-    {:erts_debug, :refuse, [{:native, ~w(flat_size same size size_shared)a}]},
-    {:ets, :refuse,
+    {:init, :escape,
+     [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers stop)a}]},
+    {:erts_debug, :escape, [{:native, ~w(flat_size same size size_shared)a}]},
+    {:ets, :escape,
      [{:native, ~w(fun2ms is_compiled_ms match_spec_compile match_spec_run repair_continuation test_ms)a}]},
-    {:inet, :refuse,
+    {:inet, :escape,
      [
        {:native,
         ~w(format_error ipv4_mapped_ipv6_address is_ip_address is_ipv4_address is_ipv6_address ntoa parse_address
@@ -250,22 +255,26 @@ defmodule Lockstep.Instrument.Calls.OTP do
            parse_strict_address)a}
      ]},
     # Output does not feed back into the program, so it is neither virtual nor refused.
-    {:io, :refuse,
+    {:io, :escape,
      [
        {:native, ~w(columns format format_prompt fwrite nl printable_range put_chars rows write)a}
      ]},
-    {:logger, :refuse,
+    {:logger, :escape,
      [
        {:native, ~w(alert compare_levels critical debug emergency error format_otp_report format_report get_config
            get_handler_config get_module_level get_primary_config get_process_metadata info log macro_log notice
            set_process_metadata unset_process_metadata update_process_metadata warning)a}
      ]},
-    {:os, :refuse, [{:native, ~w(env getenv type version)a}]}
+    {:os, :escape, [{:native, ~w(env getenv type version)a}]}
   ]
 
   @doc "Modules that run as they are."
   @spec native() :: [module()]
   def native, do: @native
+
+  @doc "Modules with effects that are not simulated."
+  @spec escapes() :: [module()]
+  def escapes, do: @escapes
 
   @doc "Modules no function of which may be called."
   @spec refused() :: [module()]
