@@ -105,6 +105,8 @@ defmodule Lockstep.Native do
   def fetch(_session, _me), do: err()
   @spec note(session(), String.t(), natural()) :: :ok | {:error, atom()}
   def note(_session, _text, _digest), do: err()
+  @spec daemon(session(), pid()) :: :ok | {:error, atom()}
+  def daemon(_session, _pid), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
 
@@ -132,8 +134,10 @@ defmodule Lockstep.Native do
   def progress(_session), do: err()
   @spec real_pids(session()) :: [pid()]
   def real_pids(_session), do: err()
-  @spec waiting(session()) :: [{id(), pid() | nil}]
+  @spec waiting(session()) :: [{id(), pid() | nil, daemon? :: boolean()}]
   def waiting(_session), do: err()
+  @spec living(session(), pid()) :: [pid()]
+  def living(_session, _neighbour), do: err()
   @spec outcome(session()) :: atom() | {atom(), natural()}
   def outcome(_session), do: err()
   @spec stats(session()) :: {natural(), natural(), natural()}

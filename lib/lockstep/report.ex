@@ -6,7 +6,7 @@ defmodule Lockstep.Report do
   """
 
   alias Lockstep.{Failure, NondeterminismError, ProcessFailure, WatchdogError}
-  alias Lockstep.Report.{Colour, Layout, Schedule, Time, UserError}
+  alias Lockstep.Report.{Colour, Layout, Output, Schedule, Time, UserError}
   alias Lockstep.Runner.Terminal
 
   @doc "The report of `failure`, fitted to `width` columns (default: those of the terminal)."
@@ -18,6 +18,7 @@ defmodule Lockstep.Report do
       disagreement(failure.nondeterminism, width),
       Layout.paragraphs(facts(failure), width),
       schedule(failure, width),
+      Output.format(failure.result.output, failure.result.processes, width),
       "replay with",
       []
     ]
@@ -46,7 +47,16 @@ defmodule Lockstep.Report do
 
     "seed #{failure.seed}, run #{Time.digits(failure.run)} of #{Time.digits(summary.total)}, " <>
       "strategy #{strategy(failure.strategy)}, #{Time.count(result.steps, "step")}, " <>
-      "#{Time.duration(result.virtual_ms)} of virtual time"
+      "#{Time.duration(result.virtual_ms)} of virtual time" <> escapes(result.escapes)
+  end
+
+  defp escapes([]), do: ""
+
+  defp escapes([{{module, function, arity, _place}, _count} | more]) do
+    others = if more == [], do: "", else: " and #{Time.count(length(more), "other place")}"
+
+    "; #{Exception.format_mfa(module, function, arity)}#{others} went outside of control, so that another run of this " <>
+      "seed may differ"
   end
 
   defp strategy({:replay, choices}), do: "replay of #{Time.count(length(choices), "choice")}"

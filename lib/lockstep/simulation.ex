@@ -153,7 +153,7 @@ defmodule Lockstep.Simulation do
     end
   end
 
-  defp not_waiting({id, real}) do
+  defp not_waiting({id, real, _daemon?}) do
     case real && Process.info(real, :current_stacktrace) do
       {:current_stacktrace, stack} ->
         unless Enum.any?(stack, &match?({Lockstep.Runtime.Turn, :wait, 0, _}, &1)), do: {id, stack}

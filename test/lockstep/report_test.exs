@@ -25,6 +25,8 @@ defmodule Lockstep.ReportTest do
         %{
           steps: 3,
           virtual_ms: 12,
+          escapes: [],
+          output: [],
           processes: @processes,
           events: [
             event(1, 0, "send :hi to a:Replica"),

@@ -46,9 +46,14 @@ defmodule Lockstep.Report.Words do
   @doc "One text, with names for pids, short references and functions, and what OTP's messages mean."
   @spec text(String.t(), Names.names()) :: String.t()
   def text(text, names) do
-    text = Regex.replace(@pid, text, fn pid, number, serial -> name(pid, number, serial, names) end)
-    text = text |> String.replace(@reference, "#ref") |> String.replace(@function, "#fun")
+    text = text |> with_names(names) |> String.replace(@reference, "#ref") |> String.replace(@function, "#fun")
     Enum.reduce(@envelopes, text, fn {pattern, words}, text -> Regex.replace(pattern, text, words) end)
+  end
+
+  @doc "One text, with names for pids."
+  @spec with_names(String.t(), Names.names()) :: String.t()
+  def with_names(text, names) do
+    Regex.replace(@pid, text, fn pid, number, serial -> name(pid, number, serial, names) end)
   end
 
   defp name(pid, number, serial, names) do

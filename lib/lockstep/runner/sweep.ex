@@ -6,6 +6,7 @@ defmodule Lockstep.Runner.Sweep do
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
   alias Lockstep.{Failure, NondeterminismError, Simulation, Summary, WatchdogError}
+  alias Lockstep.Report.Output
   alias Lockstep.Runner.{Comparison, Location, Progress, TraceFile, Warning}
 
   defstruct [
@@ -50,6 +51,7 @@ defmodule Lockstep.Runner.Sweep do
   defp step(seed, sweep) do
     result = simulate(sweep, seed, record_all?(sweep))
     sweep = account(sweep, result)
+    if sweep.total == 1 and result.outcome == :ok, do: Output.print(result.output)
     TraceFile.write!(sweep.options.trace, sweep.total > 1, seed, result.trace)
 
     case verdict(sweep, seed, result) do

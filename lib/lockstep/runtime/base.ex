@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Base do
   # The bottom of every process of a run.
 
   alias Lockstep.{Instrument, Native}
-  alias Lockstep.Runtime.{Context, Ending, Identity, Stack, Turn}
+  alias Lockstep.Runtime.{Context, Ending, Identity, Leader, Stack, Turn}
 
   @doc "Starts the real process for process `id` on `node`; it waits for its first turn."
   @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term())) :: pid()
@@ -14,6 +14,7 @@ defmodule Lockstep.Runtime.Base do
     # All processes of a run share a scheduler: only one of them runs at a time, and so it is never woken on another core.
     real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], [{:scheduler, parent.scheduler}])
     :ok = Native.born(parent.session, id, pid, real)
+    if id > 0, do: Leader.inherit(parent, id)
     pid
   end
 

@@ -76,19 +76,27 @@ defmodule Lockstep.Runtime.Clock do
 
   @doc "`:erlang.universaltime/0` and `:calendar.universal_time/0`."
   @spec universaltime() :: :calendar.datetime()
-  def universaltime, do: read(&datetime/1, fn -> :erlang.universaltime() end)
+  def universaltime, do: read(&datetime(&1 + @system_start), fn -> :erlang.universaltime() end)
 
   @doc "`:erlang.localtime/0` and `:calendar.local_time/0`; the local time of a simulated cluster is UTC."
   @spec localtime() :: :calendar.datetime()
-  def localtime, do: read(&datetime/1, fn -> :erlang.localtime() end)
+  def localtime, do: read(&datetime(&1 + @system_start), fn -> :erlang.localtime() end)
 
   @doc "`:erlang.date/0`."
   @spec date() :: :calendar.date()
-  def date, do: read(&elem(datetime(&1), 0), fn -> :erlang.date() end)
+  def date, do: read(&elem(datetime(&1 + @system_start), 0), fn -> :erlang.date() end)
 
   @doc "`:erlang.time/0`."
   @spec time() :: :calendar.time()
-  def time, do: read(&elem(datetime(&1), 1), fn -> :erlang.time() end)
+  def time, do: read(&elem(datetime(&1 + @system_start), 1), fn -> :erlang.time() end)
+
+  @doc "System time at the start of a run, in microseconds."
+  @spec system_start() :: integer()
+  def system_start, do: @system_start
+
+  @doc "System time in microseconds as a date and time in UTC."
+  @spec datetime(integer()) :: :calendar.datetime()
+  def datetime(micros), do: :calendar.system_time_to_universal_time(micros, :microsecond)
 
   @doc "Microseconds since the start of the run, a scheduling point."
   @spec micros(Context.t()) :: non_neg_integer()
@@ -115,6 +123,4 @@ defmodule Lockstep.Runtime.Clock do
   defp triple(micros) do
     {div(micros, 1_000_000_000_000), rem(div(micros, 1_000_000), 1_000_000), rem(micros, 1_000_000)}
   end
-
-  defp datetime(micros), do: :calendar.system_time_to_universal_time(micros + @system_start, :microsecond)
 end

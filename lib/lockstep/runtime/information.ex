@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Information do
   # What `process_info` tells: the virtual side of things, without our own bookkeeping.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Mailbox, Monitor, Stack, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Leader, Mailbox, Monitor, Stack, Turn}
 
   # Processes as objects of an access; above the numbers of tables and nodes.
   @object 2_000_000_000
@@ -111,7 +111,9 @@ defmodule Lockstep.Runtime.Information do
     end
   end
 
-  defp item(item, _ctx, _pid, facts) when item in [:initial_call, :priority, :group_leader] do
+  defp item(:group_leader, ctx, pid, _facts), do: Leader.of(ctx, pid)
+
+  defp item(item, _ctx, _pid, facts) when item in [:initial_call, :priority] do
     facts.real |> Process.info(item) |> elem(1)
   end
 

@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
@@ -37,6 +37,8 @@ defmodule Lockstep.Runtime.Message do
   end
 
   defp inside(ctx, destination, message) do
+    Services.ensure(ctx, destination)
+
     case Native.send(ctx.session, ctx.id, target(destination)) do
       {:error, :foreign} -> Escape.call(:erlang, :send, [destination, message], nil)
       next -> next |> Turn.take() |> granted(ctx, destination, message)

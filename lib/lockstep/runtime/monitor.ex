@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Monitor do
   # alone, which makes it when it takes the message from its mailbox.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn}
 
   @monitors :"$lockstep_monitors"
   @alias_modes [explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor]
@@ -31,6 +31,7 @@ defmodule Lockstep.Runtime.Monitor do
 
   defp inside(ctx, :process, item, options) do
     mode = alias_mode(options)
+    Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
     remember(number, ref, object(ctx, item), Keyword.get(options, :tag, :DOWN))
     :ok = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))

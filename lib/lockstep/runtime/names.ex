@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Names do
   # Registered names; each node has its own.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Turn}
+  alias Lockstep.Runtime.{Context, Services, Turn}
 
   @doc "`:erlang.register/2`."
   @spec register(atom(), pid()) :: true
@@ -35,6 +35,7 @@ defmodule Lockstep.Runtime.Names do
         :erlang.whereis(name)
 
       ctx ->
+        Services.ensure(ctx, name)
         pid = Turn.take(Native.whereis(ctx.session, ctx.id, name)) || :undefined
         Turn.note(ctx, fn -> {"whereis #{inspect(name)}: #{inspect(pid)}", {name, pid}} end)
         pid

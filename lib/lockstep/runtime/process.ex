@@ -218,6 +218,15 @@ defmodule Lockstep.Runtime.Process do
     end
   end
 
+  @doc "`:erlang.processes/0`: the living processes of the caller's node."
+  @spec processes() :: [pid()]
+  def processes do
+    case Context.get() do
+      nil -> :erlang.processes()
+      ctx -> Native.living(ctx.session, ctx.pid)
+    end
+  end
+
   defdelegate process_info(pid), to: Information
   defdelegate process_info(pid, items), to: Information
 
@@ -233,19 +242,6 @@ defmodule Lockstep.Runtime.Process do
   defp wake(module, function, args) do
     if Mailbox.peek() == false, do: Mailbox.wait(:infinity)
     Call.apply(module, function, args)
-  end
-
-  @doc "`:erlang.group_leader/0`. Output goes to the real one: it does not feed back into the run."
-  @spec group_leader() :: pid()
-  def group_leader, do: :erlang.group_leader()
-
-  @doc "`:erlang.group_leader/2`."
-  @spec group_leader(pid(), pid()) :: true
-  def group_leader(leader, pid) do
-    case Context.get() do
-      nil -> :erlang.group_leader(leader, pid)
-      ctx -> :erlang.group_leader(leader, Native.real_pid(ctx.session, pid) || pid)
-    end
   end
 
   @doc "`:erlang.get/0`, without our own keys."

@@ -12,7 +12,8 @@ defmodule Lockstep.Simulation.Result do
     processes: [],
     events: [],
     choices: [],
-    trace: <<>>
+    trace: <<>>,
+    output: []
   ]
 
   @type process :: %{id: non_neg_integer(), node: node(), label: String.t() | nil}
@@ -35,6 +36,7 @@ defmodule Lockstep.Simulation.Result do
           processes: [process()],
           events: [event()],
           choices: [non_neg_integer()],
-          trace: binary()
+          trace: binary(),
+          output: [Lockstep.Runtime.Output.entry()]
         }
 end

@@ -3,7 +3,7 @@ defmodule Lockstep.Simulation.Verdict do
   # Makes the result of a run from what the core, the warden and the processes know at its end.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Mailbox, Stack}
+  alias Lockstep.Runtime.{Mailbox, Output, Stack}
   alias Lockstep.Simulation.{Events, Result}
 
   @doc "The result; `stop` ends the processes once they have been looked at."
@@ -22,16 +22,17 @@ defmodule Lockstep.Simulation.Verdict do
       escapes: escapes(state.store)
     }
 
-    if state.config.record, do: recorded(result, state.session), else: result
+    if state.config.record, do: recorded(result, state.session, Output.all(state.store)), else: result
   end
 
-  defp recorded(result, session) do
+  defp recorded(result, session, output) do
     %{
       result
       | processes: processes(session),
         events: Events.in_words(Native.events(session)),
         choices: Native.choices(session),
-        trace: Native.trace(session)
+        trace: Native.trace(session),
+        output: output
     }
   end
 
@@ -89,7 +90,7 @@ defmodule Lockstep.Simulation.Verdict do
   # The processes that wait for ever: where, and with what in their mailboxes.
   defp waiting(state) do
     known = Map.new(processes(state.session), &{&1.id, &1})
-    for {id, real} <- Native.waiting(state.session), real, do: Map.merge(known[id], at(real))
+    for {id, real, false} <- Native.waiting(state.session), real, do: Map.merge(known[id], at(real))
   end
 
   defp at(real) do

@@ -22,6 +22,8 @@ pub(crate) struct Process {
     /// The timers that are to fire for it. They end with it.
     pub(crate) timers: BTreeSet<RefId>,
     pub(crate) name: Option<Symbol>,
+    /// Whether it serves the others: that it waits for ever says nothing.
+    pub(crate) daemon: bool,
     /// When the `receive` that it is in times out.
     pub(crate) receive_until: Option<Micros>,
     /// The deadline that is set for it: of a receive, or of being held back.
@@ -57,6 +59,7 @@ impl Process {
             watched_by: BTreeMap::new(),
             timers: BTreeSet::new(),
             name: None,
+            daemon: false,
             receive_until: None,
             deadline: None,
             slice: 0,

@@ -115,6 +115,11 @@ queries! {
         inner.simulation.note(text.to_owned(), digest);
         done(env)
     };
+    daemon(pid: [Term<'a>]) => |env, inner| {
+        let process = process(inner, pid)?;
+        inner.simulation.set_daemon(process);
+        done(env)
+    };
     random() => |env, inner| inner.simulation.random();
     now() => |env, inner| inner.simulation.now();
     id(pid: [Term<'a>]) => |env, inner| inner.id(pid).map(|process| process.0);
@@ -146,7 +151,13 @@ queries! {
     real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
     waiting() => |env, inner| {
         let all = inner.simulation.waiting().into_iter();
-        all.map(|process| (process.0, inner.pids(process).real)).collect::<Vec<_>>()
+        all.map(|process| (process.0, inner.pids(process).real, inner.simulation.daemon(process))).collect::<Vec<_>>()
+    };
+    living(pid: [Term<'a>]) => |env, inner| {
+        let home = inner.simulation.node_of(process(inner, pid)?);
+        let all = inner.simulation.waiting().into_iter();
+        let near = all.filter(|&other| inner.simulation.node_of(other) == home);
+        near.filter_map(|process| inner.pids(process).shown).collect::<Vec<_>>()
     };
     outcome() => |env, inner| inner.simulation.outcome().map(Verdict::from);
     stats() => |env, inner| (inner.simulation.steps(), inner.simulation.now(), inner.simulation.hash());

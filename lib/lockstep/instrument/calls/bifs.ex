@@ -165,7 +165,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     garbage_collect_message_area: [0],
     process_display: [2],
     process_flag: [3],
-    processes: [0],
     processes_iterator: [0],
     processes_next: [1],
     resume_process: [1],

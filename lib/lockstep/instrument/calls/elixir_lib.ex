@@ -83,18 +83,15 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Config.Reader,
     File,
     File.Stream,
-    IO.Stream,
     Kernel.ParallelCompiler,
     Kernel.ParallelRequire,
     Path.Wildcard,
     Port,
     Record.Extractor,
-    StringIO,
     System.SignalHandler,
     :elixir,
     :elixir_code_server,
     :elixir_compiler,
-    ExUnit.CaptureServer,
     ExUnit.OnExitHandler,
     ExUnit.Runner,
     ExUnit.Server
@@ -104,11 +101,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
   @mixed [
     {Application, :guest,
      [
-       {:native,
-        ~w(app_dir compile_env compile_env! fetch_env fetch_env! format_error get_all_env get_application get_env
-           loaded_applications spec started_applications)a},
-       {:escape,
-        ~w(delete_env ensure_all_started ensure_loaded ensure_started load put_all_env put_env start stop unload)a}
+       {:native, ~w(app_dir compile_env compile_env! format_error)a}
      ]},
     {Code, :escape,
      [
@@ -129,18 +122,11 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
      [
        {:escape, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
      ]},
-    {ExUnit.CaptureIO, :native, []},
-    {ExUnit.CaptureLog, :native, []},
-    # Output does not feed back into the program, so it is neither virtual nor refused.
-    {IO, :escape,
-     [
-       {:native,
-        ~w(binwrite chardata_to_string inspect iodata_empty? iodata_length iodata_to_binary puts warn write)a}
-     ]},
+    {IO, :guest, [{:native, ~w(chardata_to_string iodata_empty? iodata_length iodata_to_binary)a}]},
     {Kernel, :native, []},
     {Logger, :escape,
      [
-       {:native, ~w(__do_log__ bare_log compare_levels default_formatter disable enable enabled? get_module_level
+       {:native, ~w(__should_log__ compare_levels default_formatter disable enable enabled? get_module_level
            get_process_level level levels metadata put_process_level delete_process_level reset_metadata)a}
      ]},
     {Mix, :escape, [{:native, ~w(env target)a}]},

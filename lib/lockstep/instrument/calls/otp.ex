@@ -90,7 +90,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :erl_compile_server,
     :erl_ddll,
     :erl_eval,
-    :erl_prim_loader,
     :erl_signal_handler,
     :erl_tar,
     :erl_tracer,
@@ -102,7 +101,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :erts_internal,
     :erts_literal_area_collector,
     :escript,
-    :file,
     :file_io_server,
     :file_server,
     :file_sorter,
@@ -127,11 +125,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :inet_sctp,
     :inet_tcp,
     :inet_udp,
-    :application_controller,
-    :application_master,
-    :application_starter,
     :instrument,
-    :kernel,
     :kernel_config,
     :kernel_refc,
     :lcnt,
@@ -204,7 +198,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :inet_tcp_dist,
     :inet6_tcp_dist,
     :net_adm,
-    :net_kernel,
     :peer,
     :pg,
     :pg2,
@@ -216,10 +209,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
   # `{module, default, exceptions}`; an exception is `{class, functions}`, a function counts with every arity up to 6
   # unless given with its arities.
   @mixed [
-    {:application, :escape,
-     [
-       {:native, ~w(get_all_env get_all_key get_application get_env get_key loaded_applications which_applications)a}
-     ]},
     {:calendar, :native,
      [
        {:escape,
@@ -240,10 +229,11 @@ defmodule Lockstep.Instrument.Calls.OTP do
            hash_info hash_init hash_update hash_xof info info_fips info_lib mac macN mac_final mac_finalN mac_init
            mac_update mod_pow pbkdf2_hmac public_decrypt supports verify)a}
      ]},
-    {:error_logger, :escape,
-     [{:native, ~w(error_msg error_report format info_msg info_report warning_map warning_msg warning_report)a}]},
+    {:file, :escape, [{:native, ~w(format_error)a}]},
     {:init, :escape,
      [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers stop)a}]},
+    # Reading an application's specification is like loading its code.
+    {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
     {:erts_debug, :escape, [{:native, ~w(flat_size same size size_shared)a}]},
     {:ets, :escape,
      [{:native, ~w(fun2ms is_compiled_ms match_spec_compile match_spec_run repair_continuation test_ms)a}]},
@@ -254,17 +244,14 @@ defmodule Lockstep.Instrument.Calls.OTP do
            parse_ipv4_address parse_ipv4strict_address parse_ipv6_address parse_ipv6strict_address
            parse_strict_address)a}
      ]},
-    # Output does not feed back into the program, so it is neither virtual nor refused.
-    {:io, :escape,
-     [
-       {:native, ~w(columns format format_prompt fwrite nl printable_range put_chars rows write)a}
-     ]},
+    {:io, :guest, [{:native, ~w(printable_range)a}]},
     {:logger, :escape,
      [
-       {:native, ~w(alert compare_levels critical debug emergency error format_otp_report format_report get_config
-           get_handler_config get_module_level get_primary_config get_process_metadata info log macro_log notice
-           set_process_metadata unset_process_metadata update_process_metadata warning)a}
+       {:native, ~w(allow compare_levels format_otp_report format_report get_config get_module_level
+           get_primary_config get_process_metadata set_process_metadata unset_process_metadata
+           update_process_metadata)a}
      ]},
+    {:net_kernel, :refuse, [{:native, ~w(dflag_unicode_io)a}]},
     {:os, :escape, [{:native, ~w(env getenv type version)a}]}
   ]
 

@@ -145,6 +145,11 @@ impl Simulation {
         self.get(process).map_or(0, |entry| entry.inbox.len())
     }
 
+    /// Whether a process serves the others, and waits for ever by design.
+    pub fn daemon(&self, process: ProcessId) -> bool {
+        self.get(process).is_some_and(|entry| entry.daemon)
+    }
+
     /// The processes that live.
     pub fn waiting(&self) -> Vec<ProcessId> {
         (0..self.process_count())

@@ -1,0 +1,89 @@
+defmodule Lockstep.Runtime.Applications do
+  @moduledoc false
+  # Applications: every node has OTP's own application controller, so it starts and stops its own supervision trees.
+  #
+  # It is started when something is first asked of it (see `Services`), with the specifications and environments of all
+  # applications that the VM has loaded. What a node's environment holds is the VM's until then, so reading it before
+  # takes no step. Applications that the VM itself lives on count as started and bring no processes.
+
+  alias Lockstep.Instrument
+  alias Lockstep.Runtime.{Call, Context, Ets, Services}
+
+  # In the order of their dependencies. Every VM that runs Lockstep has them.
+  @started [:kernel, :stdlib, :compiler, :crypto, :elixir, :logger]
+  @of_the_vm @started ++ [:eex, :ex_unit, :hex, :iex, :inets, :lockstep, :mix, :os_mon, :runtime_tools, :sasl, :ssl]
+
+  for {function, arities} <- [
+        get_all_env: [0, 1],
+        get_all_key: [0, 1],
+        get_env: [1, 2, 3],
+        get_key: [1, 2],
+        loaded_applications: [0]
+      ],
+      arity <- arities do
+    args = Macro.generate_arguments(arity, __MODULE__)
+
+    @doc "`:application.#{function}/#{arity}`."
+    def unquote(function)(unquote_splicing(args)), do: read(unquote(function), unquote(args))
+  end
+
+  @doc "`:application.get_application/0`."
+  @spec get_application() :: {:ok, atom()} | :undefined
+  def get_application, do: get_application(Lockstep.Runtime.Process.self())
+
+  @doc "`:application.get_application/1`: a process belongs to the application whose master leads its group."
+  @spec get_application(pid() | module()) :: {:ok, atom()} | :undefined
+  def get_application(pid_or_module) do
+    case Context.get() do
+      ctx when ctx != nil and is_pid(pid_or_module) ->
+        if controlled?(ctx), do: guest(:get_application, [pid_or_module]), else: :undefined
+
+      _ ->
+        read(:get_application, [pid_or_module])
+    end
+  end
+
+  defp read(function, args) do
+    ctx = Context.get()
+    if ctx != nil and controlled?(ctx), do: guest(function, args), else: apply(:application, function, args)
+  end
+
+  defp controlled?(ctx), do: Services.running?(ctx, :application_controller)
+
+  defp guest(function, args), do: apply(Instrument.guest(:application), function, args)
+
+  @doc "Starts the controller of the caller's node and links it to the caller."
+  @spec start_controller() :: {:ok, pid()}
+  def start_controller do
+    {:ok, keys} = :application.get_all_key(:kernel)
+    # Its environment comes with the others' below.
+    kernel = {:application, :kernel, Keyword.merge(keys, mod: [], env: [])}
+    {:ok, pid} = Call.apply(:application_controller, :start, [kernel])
+    copy_loaded(Ets.Table.find(Context.get(), :ac_tab).tid)
+    Enum.each(@started, &(:ok = guest(:start, [&1])))
+    {:ok, pid}
+  end
+
+  # Straight from table to table: how many applications the VM has loaded must not count in the run.
+  defp copy_loaded(table) do
+    loaded = :ets.match_object(:ac_tab, {{:loaded, :_}, :_})
+    :ets.insert(table, Enum.map(loaded, &specification/1))
+    :ets.insert(table, :ets.match_object(:ac_tab, {{:env, :_, :_}, :_}))
+  end
+
+  defp specification({{:loaded, app} = key, specification}) when app in @of_the_vm do
+    {:ok, callback} = :application.get_key(app, :mod)
+    {key, without_callback(specification, callback)}
+  end
+
+  defp specification(entry), do: entry
+
+  # The layout of the record is OTP's own affair.
+  defp without_callback(callback, callback), do: []
+
+  defp without_callback(tuple, callback) when is_tuple(tuple) do
+    tuple |> Tuple.to_list() |> Enum.map(&without_callback(&1, callback)) |> List.to_tuple()
+  end
+
+  defp without_callback(other, _callback), do: other
+end
