@@ -1,15 +1,22 @@
 defmodule Lockstep.Instrument.Loader do
   @moduledoc false
-  # Makes and loads the guest of one module. Runs in `Lockstep.Instrument.Server`, one module at a time.
+  # Makes the guest of one module, or finds it in the cache.
 
-  alias Lockstep.Instrument.{Cache, Source, Transform}
+  alias Lockstep.Instrument.{Cache, Calls, Source, Transform}
 
-  @doc "Loads the guest of `module` under the name `guest`."
-  @spec load(module(), module()) :: :ok | {:error, :nofile | Exception.t()}
-  def load(module, guest) do
+  @type made :: %{bytecode: binary(), next: [module()]}
+
+  @doc """
+  The object code of the guest of `module`.
+
+  `next` are modules that it is likely to call next, and that may have to be made as well: none if this one was in the
+  cache, because then so are they.
+  """
+  @spec make(module()) :: {:ok, made()} | {:error, :nofile | Exception.t()}
+  def make(module) do
     # Reflection (`function_exported/3`, `module_info`) is answered by the original, which must be there for that.
     with {:module, _} <- :code.ensure_loaded(module), {:ok, object} <- Source.object_code(module) do
-      load_bytecode(guest, bytecode(module, object))
+      {:ok, cached(module, object)}
     else
       :error -> {:error, Lockstep.MissingDebugInfoError.exception(module: module)}
       {:error, _} -> {:error, :nofile}
@@ -18,23 +25,31 @@ defmodule Lockstep.Instrument.Loader do
     exception -> {:error, exception}
   end
 
-  defp load_bytecode(guest, bytecode) do
-    {:module, ^guest} = :code.load_binary(guest, ~c"#{guest}", bytecode)
-    :ok
-  end
-
-  defp bytecode(module, object) do
+  defp cached(module, object) do
     key = Cache.key(object)
 
     case Cache.read(key) do
       {:ok, bytecode} ->
-        bytecode
+        %{bytecode: bytecode, next: []}
 
       :error ->
         bytecode = compile(Transform.module(Source.core!(module, object), :guest))
         Cache.write(key, bytecode)
-        bytecode
+        %{bytecode: bytecode, next: called(object)}
     end
+  end
+
+  defp called(object) do
+    {:ok, {_module, [imports: imports]}} = :beam_lib.chunks(object, [:imports])
+    guests = for {module, function, arity} <- imports, Calls.classify(module, function, arity) == :guest, do: module
+    Enum.uniq(guests)
+  end
+
+  @doc "Loads the object code of a guest under its name."
+  @spec load(module(), binary()) :: :ok
+  def load(guest, bytecode) do
+    {:module, ^guest} = :code.load_binary(guest, ~c"#{guest}", bytecode)
+    :ok
   end
 
   @doc "Compiles Core Erlang to object code."

@@ -6,6 +6,7 @@ defmodule Lockstep.Runner.Progress do
   # The line comes after a second, and is cleared at the end. Of several sweeps at once, only one has the line: the
   # one whose process has the registered name.
 
+  alias Lockstep.Instrument.Server
   alias Lockstep.Report.Time
 
   @delay 1_000
@@ -24,7 +25,7 @@ defmodule Lockstep.Runner.Progress do
   @spec start(pos_integer(), keyword()) :: t()
   def start(total, opts \\ []) do
     device = opts[:device] || if(Lockstep.Runner.Terminal.interactive?(), do: Process.group_leader())
-    if device && total > 1, do: launch(total, device, opts)
+    if device, do: launch(total, device, opts)
   end
 
   defp launch(total, device, opts) do
@@ -39,6 +40,7 @@ defmodule Lockstep.Runner.Progress do
       interval: opts[:interval] || @interval,
       width: opts[:width] || Lockstep.Runner.Terminal.width(),
       fresh_line: Keyword.get(opts, :fresh_line, false),
+      made: Server.made(),
       started: System.monotonic_time(:millisecond),
       shown: false
     }
@@ -109,8 +111,28 @@ defmodule Lockstep.Runner.Progress do
     elapsed = System.monotonic_time(:millisecond) - state.started
     runs = :counters.get(state.counters, @runs)
     distinct = :counters.get(state.counters, @distinct)
-    IO.write(state.device, ["\r\e[2K", line(runs, state.total, distinct, elapsed, state.width)])
+
+    IO.write(state.device, [
+      "\r\e[2K",
+      preparing(state, runs) || line(runs, state.total, distinct, elapsed, state.width)
+    ])
+
     state
+  end
+
+  # The first run of a program is mostly made of that.
+  defp preparing(state, 0) do
+    made = Server.made() - state.made
+    if made > 0, do: preparing_line(made, state.width)
+  end
+
+  defp preparing(_state, _runs), do: nil
+
+  @doc "The line while the code under test is instrumented."
+  @spec preparing_line(pos_integer(), pos_integer()) :: String.t()
+  def preparing_line(made, width) do
+    "lockstep: instrumenting, #{Time.count(made, "module")} so far; the next time they are there"
+    |> String.slice(0, width - 1)
   end
 
   defp clear(%{shown: true} = state), do: IO.write(state.device, "\r\e[2K")

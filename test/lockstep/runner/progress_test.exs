@@ -61,6 +61,11 @@ defmodule Lockstep.Runner.ProgressTest do
     assert Progress.start(500) == nil or IO.ANSI.enabled?()
   end
 
+  test "preparing_line/2 says that modules are being instrumented, and fits" do
+    assert Progress.preparing_line(1, 80) == "lockstep: instrumenting, 1 module so far; the next time they are there"
+    assert String.length(Progress.preparing_line(12, 30)) == 29
+  end
+
   test "line/5 has the counts, the rate and the distinct schedules, and fits" do
     assert Progress.line(1234, 20_000, 1200, 2_000, 80) ==
              "lockstep: 1,234 of 20,000 runs, 617 a second, 1,200 distinct schedules"

@@ -138,6 +138,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        rename: [2],
        all: [0]
      ]},
+    {R.Enumeration, Enum, Enum.map(R.Enumeration.functions(), fn {name, arity} -> {name, [arity]} end)},
     # `Kernel` exports these as functions too: `apply(Kernel, :self, [])` must not get past.
     {R.Message, Kernel, [send: [2]]},
     {R.Process, Kernel, [self: [0], spawn: [1, 3], spawn_link: [1, 3], spawn_monitor: [1, 3]]},
