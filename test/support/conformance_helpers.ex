@@ -1,0 +1,45 @@
+defmodule Conformance.Helpers do
+  @moduledoc false
+  # What conformance programs share; it is part of them, and so instrumented inside a run.
+
+  @doc "What `fun` returns, or how it fails; without the arguments of the call that exited, which hold pids."
+  def caught(fun) do
+    fun.()
+  catch
+    :exit, {reason, {module, function, args}} when is_list(args) -> {:exit, plain(reason), module, function}
+    kind, reason -> {kind, plain(reason)}
+  end
+
+  @doc "The reason without its stack trace: that has the file and line of the caller in it."
+  def plain({reason, [{module, _, _, _} | _]}) when is_atom(module), do: {plain(reason), :stack}
+  def plain(%{__exception__: true} = exception), do: exception.__struct__
+
+  def plain({reason, {module, function, args}}) when is_list(args),
+    do: {plain(reason), {module, function, length(args)}}
+
+  def plain(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> Enum.map(&plain/1) |> List.to_tuple()
+  def plain(other), do: other
+
+  @doc "The reason with which `pid` ends."
+  def ending(pid) do
+    ref = Process.monitor(pid)
+    receive(do: ({:DOWN, ^ref, _, _, reason} -> plain(reason)))
+  end
+
+  @doc "Everything in the mailbox, after waiting `time` for it."
+  def flush(time \\ 0) do
+    receive do
+      message -> [message | flush(time)]
+    after
+      time -> []
+    end
+  end
+
+  @doc "Polls until `fun` holds."
+  def wait_until(fun) do
+    unless fun.() do
+      Process.sleep(1)
+      wait_until(fun)
+    end
+  end
+end
