@@ -176,6 +176,20 @@ defmodule Conformance.SysTest do
     end)
   end
 
+  test "statistics" do
+    check(fn ->
+      pid = counter()
+      off = :sys.statistics(pid, :get)
+      :ok = :sys.statistics(pid, true)
+      for _ <- 1..3, do: GenServer.cast(pid, :add)
+      GenServer.call(pid, :next)
+      {:ok, statistics} = :sys.statistics(pid, :get)
+      :ok = :sys.statistics(pid, false)
+      keys = Keyword.keys(statistics)
+      {off, keys, statistics[:messages_in], statistics[:messages_out], :sys.statistics(pid, :get)}
+    end)
+  end
+
   test "a debug function of one's own" do
     check(fn ->
       main = self()
