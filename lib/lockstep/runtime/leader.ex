@@ -20,7 +20,7 @@ defmodule Lockstep.Runtime.Leader do
   def group_leader(leader, pid) do
     case Context.get() do
       nil -> :erlang.group_leader(leader, pid)
-      ctx -> set(ctx, leader, is_pid(leader) and is_pid(pid) && Native.id(ctx.session, pid))
+      ctx -> set(ctx, leader, if(is_pid(leader) and is_pid(pid), do: Native.id(ctx.session, pid)))
     end
   end
 
