@@ -5,6 +5,7 @@ defmodule Lockstep.Application do
   @impl true
   def start(_type, _args) do
     Lockstep.Runner.Warning.create_table()
+    Lockstep.Runtime.Inspection.install()
     Supervisor.start_link([Lockstep.Instrument.Server], strategy: :one_for_one, name: Lockstep.Supervisor)
   end
 end
