@@ -6,6 +6,7 @@ defmodule Lockstep.Instrument do
   # the test framework keep running the original. A module compiled with `Lockstep.Instrument.InPlace` is its own guest.
 
   alias Lockstep.Instrument.{Calls, Server, Tracer}
+  alias Lockstep.Instrument.Transform.Frames
 
   @prefix "lockstep:"
   @in_place_attribute :lockstep_in_place
@@ -71,32 +72,14 @@ defmodule Lockstep.Instrument do
   @spec guest?(module()) :: boolean()
   def guest?(module), do: match?(@prefix <> _, Atom.to_string(module))
 
-  @doc """
-  A stack trace entry as the original code would have it.
-
-  Besides the module this restores the function: a `receive`, and a clause whose guard was moved, is compiled to a
-  function of its own, named after the one it stands in.
-  """
+  @doc "A stack trace entry as the original code would have it."
   @spec original_frame(tuple()) :: tuple()
   def original_frame({module, function, arity, location}) when is_atom(module) do
-    {function, arity} = original_function(Atom.to_string(function), function, arity)
+    {function, arity} = Frames.original(function, arity)
     {original(module), function, arity, location}
   end
 
   def original_frame(frame), do: frame
-
-  # "-loop/1-recv$^0/0-0-" stands in loop/1; "-loop/1-fun-0-" is a fun of the program and stays.
-  defp original_function("-" <> name, function, arity) do
-    with [base, rest] <- String.split(name, ~r"-(recv|else)\$\^\d+/\d+-\d+-", parts: 2, include_captures: false),
-         true <- rest == "" or String.starts_with?(rest, "-"),
-         [_, name, digits] <- Regex.run(~r"^(.*)/(\d+)$", base) do
-      {String.to_atom(name), String.to_integer(digits)}
-    else
-      _ -> {function, arity}
-    end
-  end
-
-  defp original_function(_name, function, arity), do: {function, arity}
 
   @doc "Whether `module` was instrumented while it was compiled."
   @spec in_place?(module()) :: boolean()

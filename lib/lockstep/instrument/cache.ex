@@ -8,7 +8,18 @@ defmodule Lockstep.Instrument.Cache do
 
   alias Lockstep.Instrument.{Calls, Loader, Source, Transform}
 
-  @instrumentation [Calls, Source, Transform, Transform.Guards, Transform.Values, Lockstep.Instrument, Loader]
+  @instrumentation [
+    Calls,
+    Source,
+    Transform,
+    Transform.Failures,
+    Transform.Frames,
+    Transform.Guards,
+    Transform.Natives,
+    Transform.Values,
+    Lockstep.Instrument,
+    Loader
+  ]
   @digest_size 16
 
   @doc "The name of the entry for the guest of a module with this object code."

@@ -8,26 +8,22 @@ defmodule Lockstep.Instrument.Transform do
 
   alias Lockstep.Instrument
   alias Lockstep.Instrument.Calls
-  alias Lockstep.Instrument.Transform.{Guards, Values}
+  alias Lockstep.Instrument.Transform.{Failures, Frames, Guards, Natives, Values}
   alias Lockstep.Instrument.UnsupportedModuleError
   alias Lockstep.Runtime.{Call, Escape, Message, Stack}
 
   @type mode :: :guest | :in_place
 
-  # `fresh` counts the names made up in this module. A counter of the module, not of the VM: made-up function names
-  # can show in stack traces, which have to be the same in every run. `receive` holds the annotations of the receive
-  # around the current node.
-  defstruct [:mode, :module, :fresh, receive: []]
+  # `fresh` counts the variables made up in this module, `frame` says which function the current node is in, `names`
+  # has the new names of local functions, and `receive` the annotations of the receive around the node.
+  defstruct [:mode, :module, :fresh, :frame, names: %{}, receive: []]
 
-  @plain [:cons, :tuple, :values, :seq, :fun, :try, :binary, :bitstr, :map_pair]
-  @leaves [:var, :opaque]
+  @plain [:cons, :tuple, :values, :seq, :try, :bitstr, :map_pair]
 
   # Primops that neither see nor touch anything outside the process.
   @pure_primops [
-    :match_fail,
     :raise,
     :raw_raise,
-    :bs_init_writable,
     :dialyzer_unknown,
     :nif_start,
     :executable_line,
@@ -44,31 +40,28 @@ defmodule Lockstep.Instrument.Transform do
   def module(core, mode) do
     name = :cerl.concrete(:cerl.module_name(core))
     env = %__MODULE__{mode: mode, module: name, fresh: :counters.new(1, [])}
-    attributes = :cerl.module_attrs(core)
-    if mode == :guest, do: refuse_native_code(name, attributes)
 
     :cerl.update_c_module(
       core,
       :cerl.c_atom(module_name(mode, name)),
       :cerl.module_exports(core),
-      attributes(mode, attributes),
-      for({function, body} <- :cerl.module_defs(core), do: {function, expr(body, env)})
+      attributes(mode, :cerl.module_attrs(core)),
+      core |> :cerl.module_defs() |> Natives.replace(name, mode) |> Enum.map(&definition(&1, env))
     )
+  end
+
+  defp definition({name, function}, env) do
+    {name, subtrees(function, %{env | frame: Frames.top(:cerl.var_name(name), function)})}
   end
 
   defp module_name(:guest, name), do: Instrument.guest_name(name)
   defp module_name(:in_place, name), do: name
 
-  defp attributes(:guest, attributes), do: attributes
+  # What `-on_load` does has been done, when the original was loaded.
+  defp attributes(:guest, attributes), do: Enum.reject(attributes, fn {key, _} -> :cerl.concrete(key) == :on_load end)
 
   defp attributes(:in_place, attributes) do
     [{:cerl.abstract(Instrument.in_place_attribute()), :cerl.abstract([true])} | attributes]
-  end
-
-  defp refuse_native_code(name, attributes) do
-    if Enum.any?(attributes, fn {key, _} -> :cerl.concrete(key) == :on_load end) do
-      raise UnsupportedModuleError, module: name
-    end
   end
 
   ## Expressions
@@ -83,14 +76,20 @@ defmodule Lockstep.Instrument.Transform do
       :primop -> primop(tree, :cerl.concrete(:cerl.primop_name(tree)), env)
       :case -> Guards.case_expr(tree, env)
       :let -> Values.rebind(subtrees(tree, env))
+      :fun -> fun(tree, env)
       :letrec -> letrec(tree, env)
       :catch -> catch_expr(tree, env)
       :map -> map(tree, env)
+      :binary -> binary(tree, env)
       type when type in @plain -> subtrees(tree, env)
-      type when type in @leaves -> tree
-      type -> raise ArgumentError, "unknown Core Erlang node #{inspect(type)} in #{inspect(env.module)}"
+      :var -> Map.get(env.names, :cerl.var_name(tree), tree)
+      :opaque -> tree
+      type -> unsupported(env, "its Core Erlang has a node of the unknown type #{inspect(type)}")
     end
   end
+
+  @spec unsupported(%__MODULE__{}, String.t()) :: no_return()
+  defp unsupported(env, reason), do: raise(UnsupportedModuleError, module: env.module, reason: reason)
 
   defp subtrees(tree, env) do
     :cerl.update_tree(tree, for(group <- :cerl.subtrees(tree), do: exprs(group, env)))
@@ -110,19 +109,19 @@ defmodule Lockstep.Instrument.Transform do
     end
   end
 
+  defp fun(tree, env) do
+    {frame, tree} = Frames.of_fun(env.frame, tree)
+    subtrees(tree, %{env | frame: frame})
+  end
+
+  # `single_use` says that the binary in front, which is appended to, was made to be written to. It is an ordinary one.
+  defp binary(tree, env), do: subtrees(:cerl.set_ann(tree, :cerl.get_ann(tree) -- [:single_use]), env)
+
   defp exprs(trees, env), do: Enum.map(trees, &expr(&1, env))
 
   @doc "A variable that occurs nowhere else in the module."
   @spec fresh_var(%__MODULE__{}) :: :cerl.c_var()
   def fresh_var(env), do: :cerl.c_var(fresh_name(env, "lockstep"))
-
-  @doc """
-  The name of a local function that occurs nowhere else in the module.
-
-  The `^` makes it look like the compiler's own, which is how stack traces recognise what to hide.
-  """
-  @spec fresh_function(%__MODULE__{}) :: :cerl.c_var()
-  def fresh_function(env), do: :cerl.c_fname(fresh_name(env, "else$^"), 0)
 
   defp fresh_name(env, prefix) do
     :counters.add(env.fresh, 1, 1)
@@ -250,7 +249,7 @@ defmodule Lockstep.Instrument.Transform do
 
   defp classified_call(tree, {module, function, arity}, env) do
     case Calls.classify(module, function, arity) do
-      {:runtime, to, name} -> update_call(tree, to, name, exprs(:cerl.call_args(tree), env))
+      {:runtime, to, name} -> redirect(tree, {module, function, arity}, {to, name}, env)
       :native -> subtrees(tree, env)
       :guest when env.mode == :guest -> retarget(tree, Instrument.guest_name(module), env)
       :guest -> dynamic_call(tree, env)
@@ -259,11 +258,41 @@ defmodule Lockstep.Instrument.Transform do
     end
   end
 
+  defp redirect(tree, original, {module, name}, env) do
+    arguments = exprs(:cerl.call_args(tree), env)
+
+    if Failures.show?(original) do
+      Failures.wrap(arguments, &update_call(tree, module, name, &1), original, env)
+    else
+      update_call(tree, module, name, arguments)
+    end
+  end
+
   defp retarget(tree, module, env) do
     :cerl.update_c_call(tree, :cerl.c_atom(module), :cerl.call_name(tree), exprs(:cerl.call_args(tree), env))
   end
 
-  defp dynamic_call(tree, env), do: update_call(tree, Call, :apply, module_function_arguments(tree, env))
+  # Without an atom for the module and the function there is no call to be decided on, and the VM says it best.
+  defp dynamic_call(tree, env) do
+    call = [:cerl.call_module(tree), :cerl.call_name(tree) | :cerl.call_args(tree)]
+
+    Failures.bind(exprs(call, env), env, fn [module, function | arguments] ->
+      redirected = update_call(tree, Call, :apply, [module, function, :cerl.make_list(arguments)])
+
+      case Enum.reject([module, function], &atom?/1) do
+        [] -> redirected
+        names -> if_atoms(names, redirected, :cerl.update_c_call(tree, module, function, arguments), env)
+      end
+    end)
+  end
+
+  defp if_atoms(names, yes, no, env) do
+    variables = Enum.map(names, fn _ -> fresh_var(env) end)
+    tests = Enum.map(variables, &:cerl.c_call(:cerl.c_atom(:erlang), :cerl.c_atom(:is_atom), [&1]))
+    guard = Enum.reduce(tests, &:cerl.c_call(:cerl.c_atom(:erlang), :cerl.c_atom(:and), [&2, &1]))
+    others = Enum.map(names, fn _ -> fresh_var(env) end)
+    :cerl.c_case(:cerl.c_values(names), [:cerl.c_clause(variables, guard, yes), :cerl.c_clause(others, no)])
+  end
 
   defp escape(function, tree, env) do
     location = :cerl.abstract(location(:cerl.get_ann(tree)))
@@ -320,10 +349,15 @@ defmodule Lockstep.Instrument.Transform do
     :cerl.c_let([raw], subtrees(tree, env), :cerl.c_call(:cerl.c_atom(Stack), :cerl.c_atom(:clean), [raw]))
   end
 
+  # What a binary comprehension builds on. The compiler works out how large it will become, and does not come to an end
+  # where the comprehension is more than one function, as it is with a guard that was moved. See `binary/2`.
+  defp primop(_tree, :bs_init_writable, _env), do: :cerl.abstract(<<>>)
+
+  defp primop(tree, :match_fail, env), do: subtrees(:cerl.set_ann(tree, Frames.of_failure(env.frame, tree)), env)
   defp primop(tree, name, env) when name in @pure_primops, do: subtrees(tree, env)
 
   defp primop(_tree, name, env) do
-    raise ArgumentError, "unknown Core Erlang primop #{inspect(name)} in #{inspect(env.module)}"
+    unsupported(env, "its Core Erlang has the unknown primop #{inspect(name)}")
   end
 
   # The primops have no line, but a process that waits is asked where.
@@ -331,13 +365,64 @@ defmodule Lockstep.Instrument.Transform do
     :cerl.ann_c_call(env.receive, :cerl.c_atom(Message), :cerl.c_atom(function), arguments)
   end
 
+  defp letrec(tree, env) do
+    cond do
+      :letrec_goto not in :cerl.get_ann(tree) ->
+        renamed_letrec(tree, :cerl.get_ann(tree), local_functions(tree, env), env)
+
+      jumps?(tree) ->
+        unnamed_letrec(tree, env)
+
+      true ->
+        called_letrec(tree, env)
+    end
+  end
+
   # The annotation `letrec_goto` promises the compiler that the function is only ever jumped to. With calls in place
   # of the receive primops that promise is broken, and the compiled code would corrupt the stack.
-  defp letrec(tree, env) do
-    annotations = :cerl.get_ann(tree)
-    env = if :letrec_goto in annotations, do: %{env | receive: first_location(tree)}, else: env
-    definitions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, expr(body, env)}
-    :cerl.ann_c_letrec(annotations -- [:letrec_goto, :no_inline], definitions, expr(:cerl.letrec_body(tree), env))
+  defp called_letrec(tree, env) do
+    env = if receives?(tree), do: %{env | receive: first_location(tree)}, else: env
+    functions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, env.frame}
+    renamed_letrec(tree, :cerl.get_ann(tree) -- [:letrec_goto, :no_inline], functions, env)
+  end
+
+  # What is only jumped to is no function: it has no name in a stack trace.
+  defp unnamed_letrec(tree, env) do
+    env = %{env | names: Map.drop(env.names, for({name, _} <- :cerl.letrec_defs(tree), do: :cerl.var_name(name)))}
+    definitions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, subtrees(body, env)}
+    :cerl.update_c_letrec(tree, definitions, expr(:cerl.letrec_body(tree), env))
+  end
+
+  defp local_functions(tree, env) do
+    for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, Frames.of_local(env.frame, name, body)}
+  end
+
+  defp renamed_letrec(tree, annotations, functions, env) do
+    names =
+      for {name, _, frame} <- functions, do: {:cerl.var_name(name), local_function(frame, :cerl.fname_arity(name))}
+
+    env = %{env | names: Enum.into(names, env.names)}
+
+    definitions =
+      for {{_, name}, {_, body, frame}} <- Enum.zip(names, functions),
+          do: {name, subtrees(body, %{env | frame: frame})}
+
+    :cerl.ann_c_letrec(annotations, definitions, expr(:cerl.letrec_body(tree), env))
+  end
+
+  @doc "The name of a new local function whose code stands in `frame`."
+  @spec local_function(Frames.t(), arity()) :: :cerl.c_var()
+  def local_function(frame, arity), do: :cerl.c_fname(Frames.local_name(frame), arity)
+
+  defp jumps?(tree), do: not (receives?(tree) or Guards.lifts?(tree))
+
+  defp receives?(tree) do
+    :cerl_trees.fold(&(&2 or receive_primop?(&1)), false, tree)
+  end
+
+  defp receive_primop?(tree) do
+    :cerl.type(tree) == :primop and
+      :cerl.concrete(:cerl.primop_name(tree)) in [:recv_peek_message, :recv_wait_timeout]
   end
 
   # In front come the clauses of the receive, and before them the line of the receive itself.

@@ -1,16 +1,14 @@
 defmodule Lockstep.Instrument.UnsupportedModuleError do
   @moduledoc """
-  Raised when a module under test runs code when it is loaded (`@on_load`), mostly to load a NIF.
-
-  Its copy inside a simulation would load the NIF a second time, under another name.
+  Raised when no copy of a module can be made for a simulation, though its source is there.
   """
-  defexception [:module]
+  defexception [:module, :reason]
 
-  @type t :: %__MODULE__{module: module()}
+  @type t :: %__MODULE__{module: module(), reason: String.t()}
 
   @impl true
-  def message(%{module: module}) do
-    "module #{inspect(module)} has an @on_load function (it probably loads a NIF), and such a module cannot run " <>
-      "inside a simulation yet; put it behind a module that tests replace"
+  def message(%{module: module, reason: reason}) do
+    "module #{inspect(module)} cannot run inside a simulation: #{reason}; put it behind a module that tests replace, " <>
+      "or compile it without what is named here"
   end
 end

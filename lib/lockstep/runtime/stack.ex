@@ -6,8 +6,51 @@ defmodule Lockstep.Runtime.Stack do
 
   @doc "Restores the names in a stack trace and leaves out the frames of the runtime."
   @spec clean(Exception.stacktrace()) :: Exception.stacktrace()
-  def clean(stack) when is_list(stack), do: for(frame <- stack, not own?(frame), do: Instrument.original_frame(frame))
+  def clean(stack) when is_list(stack), do: stack |> Enum.reject(&own?/1) |> restore()
   def clean(other), do: other
+
+  defp restore([frame | stack]) when is_tuple(frame) do
+    restored = Instrument.original_frame(frame)
+    stack = restore(stack)
+    if elem(restored, 1) == elem(frame, 1), do: [restored | stack], else: [restored | drop_callers(stack, restored)]
+  end
+
+  defp restore(stack), do: stack
+
+  # A local function that the original has not was called by the function it is a part of, in no line of the program.
+  defp drop_callers(stack, {module, function, arity, _}) do
+    Enum.drop_while(stack, fn
+      {^module, ^function, ^arity, location} -> not Keyword.has_key?(location, :line)
+      _ -> false
+    end)
+  end
+
+  @doc """
+  Raises what the runtime's version of `module.function` has raised, as that function itself would.
+
+  What a fun of the program raises while the runtime calls it is left as it is.
+  """
+  @spec fail(:error | :exit | :throw, term(), Exception.stacktrace(), mfa :: {module(), atom(), [term()]}) ::
+          no_return()
+  def fail(class, reason, stack, {module, function, arguments}) do
+    case drop_runtime(stack) do
+      ^stack -> :erlang.raise(class, reason, stack)
+      callers -> :erlang.raise(class, reason, [{module, function, arguments, information(module)} | callers])
+    end
+  end
+
+  # The runtime may in turn have called the VM's own function, with what the program must not see.
+  defp drop_runtime([{module, _, arguments, _} | [next | _] = rest] = stack) when is_list(arguments) do
+    if module in [:erlang, :ets] and own?(next), do: drop_runtime(rest), else: drop_own(stack)
+  end
+
+  defp drop_runtime(stack), do: drop_own(stack)
+
+  defp drop_own(stack), do: Enum.drop_while(stack, &own?/1)
+
+  # For other modules OTP would look at tables of the host to say what is wrong.
+  defp information(:erlang), do: [error_info: %{module: :erl_erts_errors}]
+  defp information(_), do: []
 
   @doc "Cleans the stack trace in an exit reason, if there is one: a process that raised exits with `{reason, stack}`."
   @spec clean_reason(term()) :: term()

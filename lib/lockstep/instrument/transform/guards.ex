@@ -88,6 +88,10 @@ defmodule Lockstep.Instrument.Transform.Guards do
     end
   end
 
+  @doc "Whether a guard somewhere in the expression has to be moved."
+  @spec lifts?(:cerl.cerl()) :: boolean()
+  def lifts?(tree), do: :cerl_trees.fold(&(&2 or (:cerl.type(&1) == :clause and lifted?(&1))), false, tree)
+
   defp lifted?(clause) do
     :cerl_trees.fold(&(&2 or guard_call(&1) == {:node, 1}), false, :cerl.clause_guard(clause))
   end
@@ -95,7 +99,7 @@ defmodule Lockstep.Instrument.Transform.Guards do
   defp lift(tree, argument, {before, lifted, rest}, env) do
     variables = Enum.map(:cerl.clause_pats(lifted), fn _ -> Transform.fresh_var(env) end)
     values = values(variables)
-    function = Transform.fresh_function(env)
+    function = Transform.local_function(env.frame, 0)
     otherwise = :cerl.c_apply(function, [])
     wildcards = Enum.map(variables, fn _ -> Transform.fresh_var(env) end)
 
@@ -112,7 +116,13 @@ defmodule Lockstep.Instrument.Transform.Guards do
     holds = :cerl.c_clause([:cerl.c_atom(true)], Transform.expr(:cerl.clause_body(clause), env))
     fails = :cerl.ann_c_clause([:compiler_generated], [Transform.fresh_var(env)], otherwise)
     guard = Transform.expr(as_body(:cerl.clause_guard(clause), env), env)
-    update_clause(clause, :cerl.c_atom(true), :cerl.c_case(guard, [holds, fails]))
+    update_clause(clause, :cerl.c_atom(true), :cerl.c_case(guarded(guard, env), [holds, fails]))
+  end
+
+  # A guard that fails does not hold. The optimiser leaves out the `try` that says so.
+  defp guarded(guard, env) do
+    [value | reasons] = Enum.map(1..4, fn _ -> Transform.fresh_var(env) end)
+    if :cerl.type(guard) == :try, do: guard, else: :cerl.c_try(guard, [value], value, reasons, :cerl.c_atom(false))
   end
 
   # In a guard `try` binds two variables on failure, in a body three.

@@ -31,7 +31,7 @@ defmodule Lockstep.Instrument.Transform.Values do
   @spec from_function?(:cerl.cerl()) :: boolean()
   def from_function?(tree) do
     case :cerl.type(tree) do
-      :letrec -> true
+      :letrec -> :letrec_goto not in :cerl.get_ann(tree)
       :let -> from_function?(:cerl.let_body(tree))
       :seq -> from_function?(:cerl.seq_body(tree))
       :case -> Enum.any?(:cerl.case_clauses(tree), &from_function?(:cerl.clause_body(&1)))
