@@ -30,7 +30,7 @@ defmodule Lockstep.Runtime.Base do
     Process.flag(:error_handler, Instrument.Handler)
     Context.put(ctx)
     Turn.wait()
-    :rand.seed(:exsss, Native.random(ctx.session))
+    Context.seed(Native.random(ctx.session))
     Ending.finish(ctx, run(ctx, body))
   end
 

@@ -3,6 +3,7 @@ defmodule Lockstep.Runtime.Context do
   # What a process of a run carries in its dictionary: which run it belongs to and who it is there.
 
   @key :"$lockstep"
+  @random :"$lockstep_random"
 
   @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
   defstruct @enforce_keys
@@ -36,8 +37,20 @@ defmodule Lockstep.Runtime.Context do
   @spec inside?() :: boolean()
   def inside?, do: :erlang.get(@key) != :undefined
 
-  @doc "Whether a key of the process dictionary is ours, and so hidden from the program."
-  @spec own_key?(term()) :: boolean()
-  def own_key?(key),
-    do: key in [@key, :"$lockstep_mailbox", :"$lockstep_stash", :"$lockstep_monitors", :"$lockstep_refs"]
+  @doc "A process dictionary as the program sees it: without our keys, and the state for `:rand` that we gave it."
+  @spec visible([{term(), term()}]) :: [{term(), term()}]
+  def visible(dictionary) do
+    given = List.keyfind(dictionary, @random, 0, {@random, nil}) |> elem(1)
+    Enum.reject(dictionary, fn {key, value} -> own_key?(key) or (key == :rand_seed and value == given) end)
+  end
+
+  @doc "Gives the caller the state for `:rand` that it begins with."
+  @spec seed(non_neg_integer()) :: :ok
+  def seed(number) do
+    :erlang.put(@random, :rand.seed(:exsss, number))
+    :ok
+  end
+
+  defp own_key?(key) when is_atom(key), do: match?("$lockstep" <> _, Atom.to_string(key))
+  defp own_key?(_key), do: false
 end

@@ -92,9 +92,7 @@ defmodule Lockstep.Runtime.Information do
     queued + length(Mailbox.messages_in(facts.dictionary))
   end
 
-  defp item(:dictionary, _ctx, _pid, facts) do
-    Enum.reject(facts.dictionary, fn {key, _} -> Context.own_key?(key) end)
-  end
+  defp item(:dictionary, _ctx, _pid, facts), do: Context.visible(facts.dictionary)
 
   defp item({:dictionary, key}, _ctx, _pid, facts) do
     case List.keyfind(facts.dictionary, key, 0) do

@@ -2,7 +2,7 @@ defmodule Lockstep.Runtime.Machine do
   @moduledoc false
   # What programs may know of the machine they run on: the same on every machine.
 
-  alias Lockstep.Runtime.{Context, Escape}
+  alias Lockstep.Runtime.{Clock, Context, Escape, Process}
 
   # Two of each: enough for programs that run things side by side to do so.
   @constants %{
@@ -15,6 +15,7 @@ defmodule Lockstep.Runtime.Machine do
     logical_processors_online: 2,
     logical_processors_available: 2,
     scheduler_id: 1,
+    port_count: 0,
     multi_scheduling: :enabled
   }
 
@@ -30,10 +31,35 @@ defmodule Lockstep.Runtime.Machine do
   def system_info(item) do
     case {Context.inside?(), @constants} do
       {true, %{^item => value}} -> value
+      {true, _} when item == :process_count -> length(Process.processes())
       {true, _} when item in @native -> :erlang.system_info(item)
       {true, _} when elem(item, 0) == :wordsize -> :erlang.system_info(item)
       {true, _} -> Escape.call(:erlang, :system_info, [item], nil)
       {false, _} -> :erlang.system_info(item)
     end
   end
+
+  @doc """
+  `:erlang.statistics/1`. The time that has passed is virtual, and all of it counts as spent by the one scheduler there
+  is; the rest is an escape.
+  """
+  @spec statistics(atom()) :: term()
+  def statistics(item) do
+    case Context.get() do
+      nil -> :erlang.statistics(item)
+      ctx -> count(ctx, item)
+    end
+  end
+
+  defp count(ctx, item) when item in [:wall_clock, :runtime] do
+    now = div(Clock.micros(ctx), 1000)
+    key = {item, ctx.node}
+    last = with [{_, last}] <- :ets.lookup(ctx.store, key), do: last, else: ([] -> 0)
+    :ets.insert(ctx.store, {key, now})
+    {now, now - last}
+  end
+
+  # Nobody else is waiting to run: the process that asks is running.
+  defp count(_ctx, :run_queue), do: 0
+  defp count(_ctx, item), do: Escape.call(:erlang, :statistics, [item], nil)
 end

@@ -246,15 +246,15 @@ defmodule Lockstep.Runtime.Process do
 
   @doc "`:erlang.get/0`, without our own keys."
   @spec get() :: [{term(), term()}]
-  def get, do: Enum.reject(:erlang.get(), fn {key, _} -> Context.own_key?(key) end)
+  def get, do: Context.visible(:erlang.get())
 
   @doc "`:erlang.get_keys/0`, without our own."
   @spec get_keys() :: [term()]
-  def get_keys, do: Enum.reject(:erlang.get_keys(), &Context.own_key?/1)
+  def get_keys, do: Enum.map(get(), &elem(&1, 0))
 
   @doc "`:erlang.get_keys/1`, without our own."
   @spec get_keys(term()) :: [term()]
-  def get_keys(value), do: Enum.reject(:erlang.get_keys(value), &Context.own_key?/1)
+  def get_keys(value), do: for({key, ^value} <- get(), do: key)
 
   @doc "`:erlang.erase/0`, without our own keys."
   @spec erase() :: [{term(), term()}]

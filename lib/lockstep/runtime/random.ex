@@ -34,6 +34,39 @@ defmodule Lockstep.Runtime.Random do
     end
   end
 
+  @doc "`:crypto.rand_uniform/2`: at least the first, less than the second."
+  @spec rand_uniform(integer(), integer()) :: integer()
+  def rand_uniform(from, to) do
+    case Context.get() do
+      ctx when ctx != nil and is_integer(from) and is_integer(to) and from < to -> from + below(ctx, to - from)
+      # Applied, because a plain call of it is a compiler warning.
+      _ -> apply(:crypto, :rand_uniform, [from, to])
+    end
+  end
+
+  @doc "`:crypto.rand_seed/0`: a state for `:rand`; also kept for the calling process."
+  @spec rand_seed() :: :rand.state()
+  def rand_seed do
+    case Context.get() do
+      nil -> :crypto.rand_seed()
+      ctx -> :rand.seed(:exsss, draw(ctx))
+    end
+  end
+
+  @doc "`:crypto.rand_seed_s/0`."
+  @spec rand_seed_s() :: :rand.state()
+  def rand_seed_s do
+    case Context.get() do
+      nil -> :crypto.rand_seed_s()
+      ctx -> :rand.seed_s(:exsss, draw(ctx))
+    end
+  end
+
+  defp below(ctx, range) do
+    {number, _state} = :rand.uniform_s(range, :rand.seed_s(:exsss, draw(ctx)))
+    number - 1
+  end
+
   defp bytes(ctx, count) do
     {bytes, _state} = :rand.bytes_s(count, :rand.seed_s(:exsss, draw(ctx)))
     bytes

@@ -57,7 +57,7 @@ defmodule Lockstep.Instrument.CallsTest do
             {:gen_tcp, :connect, 3},
             {System, :cmd, 2},
             {:ets, :file2tab, 1},
-            {:crypto, :rand_seed, 0},
+            {:crypto, :generate_key, 2},
             {:persistent_term, :put, 2},
             {ExUnit.Callbacks, :start_supervised, 1}
           ] do

@@ -100,8 +100,16 @@ defmodule Lockstep.Runtime.CallTest do
     run(fn ->
       assert System.schedulers_online() == 2
       assert :erlang.system_info(:wordsize) == 8
+      spawn(fn -> Process.sleep(5) end)
+      assert :erlang.system_info(:process_count) == 2
+      Process.sleep(10)
+      assert :erlang.system_info(:process_count) == 1
+      assert {time, time} = :erlang.statistics(:wall_clock)
+      assert time >= 10
+      assert {_, 0} = :erlang.statistics(:wall_clock)
+      assert Process.get() == []
     end)
 
-    assert %EscapeError{function: :system_info} = escape(fn -> :erlang.system_info(:process_count) end)
+    assert %EscapeError{function: :system_info} = escape(fn -> :erlang.system_info(:atom_count) end)
   end
 end

@@ -80,9 +80,9 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Clock, :calendar, [{{:universal_time, :universaltime}, [0]}, {{:local_time, :localtime}, [0]}]},
     {R.Unique, :erlang, [make_ref: [0], unique_integer: [0, 1]]},
     {R.Random, :rand, [seed: [1], seed_s: [1]]},
-    {R.Random, :crypto, [strong_rand_bytes: [1]]},
+    {R.Random, :crypto, [strong_rand_bytes: [1], rand_uniform: [2], rand_seed: [0], rand_seed_s: [0]]},
     {R.Nodes, :erlang, [node: [0, 1], nodes: [0, 1], is_alive: [0], monitor_node: [2, 3]]},
-    {R.Machine, :erlang, [system_info: [1]]},
+    {R.Machine, :erlang, [system_info: [1], statistics: [1]]},
     {R.Log, :logger,
      [
        macro_log: [3, 4, 5],
