@@ -82,6 +82,10 @@ defmodule Lockstep.Native do
   def read_timer(_session, _me, _number), do: err()
   @spec access(session(), id(), natural(), boolean()) :: next()
   def access(_session, _me, _object, _write?), do: err()
+  @typedoc "A table by a number; `nil` for all there is."
+  @type table :: 0..0xFFFFFFFF | nil
+  @spec access_table(session(), id(), table(), entry :: 0..0xFFFFFFFF | nil, boolean()) :: next()
+  def access_table(_session, _me, _table, _entry, _write?), do: err()
   @spec yield(session(), id()) :: next()
   def yield(_session, _me), do: err()
   @spec partition(session(), id(), [[node()]], :drop | :defer) :: next()
@@ -99,8 +103,10 @@ defmodule Lockstep.Native do
 
   # What a process does besides, while it has its turn
 
-  @spec finish(session(), id()) :: [{pid(), natural(), natural() | nil}] | {:error, atom()}
-  def finish(_session, _me), do: err()
+  @typedoc "Who is to be told something, under which number, and the monitor that has fired, if one has."
+  @type notice :: {pid(), natural(), monitor :: natural() | nil}
+  @spec finish(session(), id(), heirs :: [pid()]) :: {heirs :: [notice()], ties :: [notice()]} | {:error, atom()}
+  def finish(_session, _me, _heirs), do: err()
   @spec fetch(session(), id()) :: [term()] | {:error, atom()}
   def fetch(_session, _me), do: err()
   @spec note(session(), String.t(), natural()) :: :ok | {:error, atom()}

@@ -49,7 +49,7 @@ defmodule Lockstep.NativeTest do
     session = session()
     assert {:error, :unknown_process} = Native.yield(session, 7)
     assert {:error, :not_your_turn} = Native.begin(session)
-    assert {:error, :not_your_turn} = Native.finish(session, 0)
+    assert {:error, :not_your_turn} = Native.finish(session, 0, [])
     assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
     assert {:error, :not_your_turn} = Native.yield(session, child)
   end
@@ -145,7 +145,7 @@ defmodule Lockstep.NativeTest do
 
   test "a refused step gives no number to a name" do
     session = session()
-    assert {:error, :not_your_turn} = Native.finish(session, 0)
+    assert {:error, :not_your_turn} = Native.finish(session, 0, [])
     {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
     assert {:error, :not_your_turn} = Native.start_node(session, child, :never_started)
     assert {:error, :not_your_turn} = Native.stop_node(session, child, :never_started)

@@ -10,9 +10,9 @@ defmodule Lockstep.Runtime.Ending do
   def finish(ctx, reason) do
     class = class(reason)
     if class == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
-    notices = Turn.take(Native.exit(ctx.session, ctx.id, class))
+    :ended = Turn.take(Native.exit(ctx.session, ctx.id, class))
     Turn.note(ctx, fn -> {"exit #{inspect(reason)}", reason} end)
-    tell(ctx, notices, reason)
+    leave(ctx, reason)
   end
 
   @doc """
@@ -28,7 +28,7 @@ defmodule Lockstep.Runtime.Ending do
     if ctx.id == 0, do: send(ctx.warden, {:"$lockstep_main", {:crash, :exit, reason, []}})
     if class(reason) == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
     Turn.note(ctx, fn -> {"killed: #{inspect(reason)}", reason} end)
-    tell(ctx, Native.finish(ctx.session, ctx.id), reason)
+    leave(ctx, reason)
     Process.exit(self(), :kill)
     Process.sleep(:infinity)
   end
@@ -40,8 +40,10 @@ defmodule Lockstep.Runtime.Ending do
 
   defp reason(reason), do: reason
 
-  defp tell(ctx, notices, reason) do
-    Enum.each(notices, fn
+  defp leave(ctx, reason) do
+    {[], ties} = Native.finish(ctx.session, ctx.id, [])
+
+    Enum.each(ties, fn
       {real, id, nil} -> send(real, {:"$lockstep_exit", id, ctx.pid, reason})
       {real, id, monitor} -> send(real, {:"$lockstep_down", id, monitor, reason})
     end)

@@ -194,8 +194,8 @@ pub enum Grant {
     Timer(Option<(Micros, MessageId)>),
     /// A node.
     Node(NodeId),
-    /// The caller has ended: these are to be told why.
-    Ended(Vec<Notice>),
+    /// The caller ends: it says so by [`Simulation::finish`](crate::Simulation::finish).
+    Ended,
     /// The caller has been killed and must end now.
     Die(Death),
     /// The operation cannot be done.
@@ -222,6 +222,15 @@ pub struct Notice {
     pub id: MessageId,
     /// The monitor that fired; none for an exit signal through a link.
     pub monitor: Option<RefId>,
+}
+
+/// Who is to be told of the end of a process, in the order of delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Farewell {
+    /// The heirs, in the order in which they were given: each gets a message.
+    pub heirs: Vec<Notice>,
+    /// Those who are linked to it or watch it: each is told why it has ended.
+    pub ties: Vec<Notice>,
 }
 
 impl Op {

@@ -2,10 +2,10 @@
 
 mod support;
 
-use lockstep_core::strategy::Fifo;
+use lockstep_core::strategy::{Fifo, Random};
 use lockstep_core::{
-    AliasMode, Config, Death, ExitClass, Grant, Item, Kind, MAIN, Misuse, Next, NodeId, Op, Outcome, ProcessId, RefId,
-    Refusal, SystemReason, Target, Wait,
+    AliasMode, Config, Death, ExitClass, Farewell, Grant, Item, Kind, MAIN, Misuse, Next, NodeId, Op, Outcome,
+    ProcessId, RefId, Refusal, SystemReason, Target, Wait,
 };
 use support::{
     A, B, NAMES, Player, cut, exit, fifo, kill, main_on, monitor, p, poll, random, receive, send, simulation, spawn,
@@ -44,7 +44,7 @@ fn pause() -> Op {
 fn a_run_of_one_process() {
     let player = run(vec![vec![]]);
     assert_eq!((player.outcome(), player.simulation.steps()), (Outcome::Done, 2));
-    assert_eq!(player.grants, [(MAIN, Grant::Done), (MAIN, Grant::Ended(vec![]))]);
+    assert_eq!(player.grants, [(MAIN, Grant::Done), (MAIN, Grant::Ended)]);
 }
 
 #[test]
@@ -128,13 +128,46 @@ fn links_are_told_before_monitors() {
         vec![trap(), start, receive(), receive()],
         vec![exit(ExitClass::Crash)],
     ]);
-    let notices = player.grants.iter().find_map(|(me, grant)| match grant {
-        Grant::Ended(notices) if *me == p(1) => Some(notices.clone()),
-        _ => None,
-    });
-    let monitors: Vec<_> = notices.unwrap().iter().map(|notice| notice.monitor).collect();
+    let monitors: Vec<_> = player.farewells[&p(1)]
+        .ties
+        .iter()
+        .map(|notice| notice.monitor)
+        .collect();
     assert_eq!(monitors, [None, Some(R)]);
     assert_eq!((player.received(MAIN), player.fired[&R]), (2, 1));
+}
+
+#[test]
+fn heirs_are_told_before_links_and_monitors() {
+    let start = Op::Spawn {
+        node: HERE,
+        link: true,
+        monitor: Some(R),
+    };
+    for end in [exit(ExitClass::Crash), kill(1)] {
+        for seed in 0..50 {
+            let scripts = vec![
+                vec![trap(), start.clone(), spawn(HERE), pause(), pause(), pause(), pause()],
+                vec![wait(100), end.clone()],
+                vec![receive(), receive()],
+            ];
+            let config = Config {
+                max_stall: 0,
+                ..support::config()
+            };
+            let mut player = Player::new(simulation(config, Box::new(Random::new(seed))));
+            player.heirs.insert(p(1), vec![MAIN, p(2), MAIN]);
+            player.run(&mut { scripts });
+            let to: Vec<_> = player.farewells[&p(1)].heirs.iter().map(|notice| notice.to).collect();
+            assert_eq!(to, [MAIN, p(2), MAIN]);
+            let ids = |notices: &[lockstep_core::Notice]| notices.iter().map(|notice| notice.id).collect::<Vec<_>>();
+            let farewell = &player.farewells[&p(1)];
+            let told: Vec<_> = ids(&farewell.heirs).into_iter().chain(ids(&farewell.ties)).collect();
+            let mine = [told[0], told[2], told[3], told[4]].map(Item::Term);
+            assert_eq!(player.items(MAIN)[..4], mine);
+            assert_eq!(player.items(p(2))[0], Item::Term(told[1]));
+        }
+    }
 }
 
 #[test]
@@ -256,10 +289,7 @@ fn nobody_is_told_who_does_not_want_to_know() {
             [vec![spawn(HERE), monitor(1, 7), Op::Link(p(1))], script].concat(),
             vec![],
         ]);
-        player.grants.into_iter().find_map(|(me, grant)| match grant {
-            Grant::Ended(notices) if me == p(1) => Some(notices.len()),
-            _ => None,
-        })
+        player.farewells.get(&p(1)).map(|farewell| farewell.ties.len())
     };
     assert_eq!(ended(vec![pause()]), Some(2));
     assert_eq!(ended(vec![Op::Demonitor(R), pause()]), Some(1));
@@ -567,7 +597,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     let nowhere = NodeId(9);
     assert_eq!(simulation.begin(), Err(Misuse::NotYourTurn));
     assert_eq!(simulation.announce(nobody, Op::Yield), Err(Misuse::UnknownProcess));
-    assert_eq!(simulation.finish(MAIN), Err(Misuse::NotYourTurn));
+    assert_eq!(simulation.finish(MAIN, &[]), Err(Misuse::NotYourTurn));
     assert_eq!(simulation.fetch(nobody), Err(Misuse::UnknownProcess));
     assert_eq!(simulation.reaped(nobody), Err(Misuse::UnknownProcess));
     for op in [
@@ -598,8 +628,10 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     assert_eq!(simulation.hash(), before);
     assert!(matches!(
         simulation.announce(MAIN, exit(ExitClass::Normal)),
-        Ok(Next::Go(MAIN, Grant::Ended(_)))
+        Ok(Next::Go(MAIN, Grant::Ended))
     ));
+    assert!(matches!(simulation.finish(MAIN, &[MAIN]), Err(Misuse::BadArgument(_))));
+    assert_eq!(simulation.finish(MAIN, &[]), Ok(Farewell::default()));
     assert_eq!(simulation.fetch(MAIN), Err(Misuse::NotYourTurn));
     assert_eq!(simulation.reaped(MAIN), Ok(Next::Over));
     assert_eq!(simulation.announce(MAIN, Op::Yield), Err(Misuse::Ended));

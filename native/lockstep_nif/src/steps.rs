@@ -4,7 +4,7 @@
 
 use lockstep_core::strategy::Object;
 use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId};
-use rustler::{Atom, Encoder, Env, NifUnitEnum, Term};
+use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
 use crate::fault::Fault;
 use crate::session::{Inner, Session};
@@ -69,6 +69,10 @@ steps! {
     cancel_timer(reference: [u64]) => |env, _inner, _me| Ok(Op::CancelTimer(RefId(reference)));
     read_timer(reference: [u64]) => |env, _inner, _me| Ok(Op::ReadTimer(RefId(reference)));
     access(object: [u64], write: [bool]) => |env, _inner, _me| Ok(Op::Access { object: Object::Shared(object), write });
+    access_table(table: [Option<u32>], entry: [Option<u32>], write: [bool]) => |env, _inner, _me| {
+        let object = table.map_or(Object::World, |table| Object::Table { table, entry });
+        Ok(Op::Access { object, write })
+    };
     partition(groups: [Vec<Vec<Atom>>], mode: [CutMode]) => |env, inner, _me| {
         Ok(Op::Partition(nodes(inner, env, groups)?, mode.into()))
     };
@@ -107,12 +111,13 @@ fn reaped<'a>(env: Env<'a>, session: &Session, real: Term<'a>) -> Term<'a> {
     terms::answer(env, result)
 }
 
-/// A process that was told to die says so; who must hear of it.
+/// A process that was told that it has ended, or to die, says that it does; who must hear of it.
 #[rustler::nif]
-fn finish<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
+fn finish<'a>(env: Env<'a>, session: &Session, me: u32, heirs: Vec<LocalPid>) -> Term<'a> {
     let result = session.with(|inner| {
-        let notices = inner.simulation.finish(ProcessId(me))?;
-        terms::notices_term(env, inner, &notices)
+        let heirs: Result<Vec<_>, Fault> = heirs.iter().map(|pid| terms::process(inner, pid.encode(env))).collect();
+        let farewell = inner.simulation.finish(ProcessId(me), &heirs?)?;
+        terms::farewell_term(env, inner, &farewell)
     });
     terms::answer(env, result)
 }

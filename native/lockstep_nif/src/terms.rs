@@ -1,8 +1,8 @@
 //! Operations from terms, answers to terms.
 
 use lockstep_core::{
-    AliasMode, Death, ExitClass, Grant, Item, MessageId, Next, Notice, Op, ProcessId, RefId, Refusal, SystemReason,
-    Target, Wait,
+    AliasMode, Death, ExitClass, Farewell, Grant, Item, MessageId, Next, Notice, Op, ProcessId, RefId, Refusal,
+    SystemReason, Target, Wait,
 };
 use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
@@ -19,6 +19,7 @@ rustler::atoms! {
     parked,
     timeout,
     die,
+    ended,
     refused,
     down,
     exit,
@@ -165,7 +166,7 @@ fn grant_term<'a>(env: Env<'a>, inner: &mut Inner, grant: Grant) -> Result<Term<
         Grant::Timer(Some((left, MessageId(id)))) => (left, id).encode(env),
         Grant::Timer(None) => false.encode(env),
         Grant::Node(node) => inner.node_atom(node, env)?.encode(env),
-        Grant::Ended(notices) => notices_term(env, inner, &notices)?,
+        Grant::Ended => ended().encode(env),
         Grant::Die(Death::Signal(MessageId(id))) => (die(), id).encode(env),
         Grant::Die(Death::System(reason)) => (die(), reason_atom(reason)).encode(env),
         Grant::Refused(refusal) => (refused(), refusal_atom(refusal)).encode(env),
@@ -187,7 +188,12 @@ fn item_term<'a>(env: Env<'a>, inner: &mut Inner, item: Item) -> Result<Term<'a>
     })
 }
 
-pub(crate) fn notices_term<'a>(env: Env<'a>, inner: &Inner, notices: &[Notice]) -> Result<Term<'a>, Fault> {
+pub(crate) fn farewell_term<'a>(env: Env<'a>, inner: &Inner, farewell: &Farewell) -> Result<Term<'a>, Fault> {
+    let heirs = notices_term(env, inner, &farewell.heirs)?;
+    Ok((heirs, notices_term(env, inner, &farewell.ties)?).encode(env))
+}
+
+fn notices_term<'a>(env: Env<'a>, inner: &Inner, notices: &[Notice]) -> Result<Term<'a>, Fault> {
     let terms: Result<Vec<_>, Fault> = notices
         .iter()
         .map(|notice| {

@@ -11,7 +11,7 @@ use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Network, Node, Pair};
-use crate::op::{AliasMode, Death, Grant, Item, Notice, Op, Target, Wait};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Op, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::{Candidate, CandidateView, Candidates, Object, Strategy};
@@ -251,11 +251,18 @@ impl Simulation {
         Ok(self.decide())
     }
 
-    /// Ends a process that was told to [`Grant::Die`]: who must hear of it.
-    pub fn finish(&mut self, me: ProcessId) -> Result<Vec<Notice>, Misuse> {
+    /// Ends a process that was told that it has [`Grant::Ended`] or to [`Grant::Die`]: who must hear of it. What it
+    /// leaves goes to the `heirs`, of whom one that inherits twice is named twice.
+    pub fn finish(&mut self, me: ProcessId, heirs: &[ProcessId]) -> Result<Farewell, Misuse> {
         self.check_turn(me)?;
+        if heirs.iter().any(|&heir| !self.alive(heir)) {
+            return Err(Misuse::BadArgument("the dead do not inherit"));
+        }
         match self.expect(me).state {
-            State::Ending(class) => Ok(self.end(me, class)),
+            State::Ending(class) => Ok(Farewell {
+                heirs: self.bequeath(me, heirs),
+                ties: self.end(me, class),
+            }),
             _ => Err(Misuse::NotYourTurn),
         }
     }
@@ -371,12 +378,7 @@ impl Simulation {
                 return Next::Over;
             }
             if let Some((process, grant)) = self.held.take() {
-                let ended = matches!(grant, Grant::Ended(_));
-                self.turn = if ended {
-                    Turn::Reaping(process)
-                } else {
-                    Turn::Of(process)
-                };
+                self.turn = Turn::Of(process);
                 return Next::Go(process, grant);
             }
             if let Some((process, death)) = self.doomed.pop_front() {
@@ -515,7 +517,7 @@ impl Simulation {
         };
         let grant = self.perform(process, op);
         // One that has killed itself still has to send itself the reason; its next step is its last.
-        let goes_on = matches!(grant, Grant::Ended(_) | Grant::Sent(..)) || !self.is_ending(process);
+        let goes_on = matches!(grant, Grant::Ended | Grant::Sent(..)) || !self.is_ending(process);
         goes_on.then_some((process, grant))
     }
 

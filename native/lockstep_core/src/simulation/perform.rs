@@ -5,21 +5,25 @@ use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Content;
 use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, SystemReason, Target, Wait};
+use crate::process::State;
+use crate::strategy::Object;
 use crate::trace::Kind;
+
+/// How the trace knows what was accessed.
+fn number(object: Object) -> u64 {
+    match object {
+        Object::Shared(number) => number,
+        Object::Table { table, entry } => u64::from(table) << 32 | entry.map_or(0, |entry| u64::from(entry) + 1),
+        _ => 0,
+    }
+}
 
 impl Simulation {
     pub(super) fn perform(&mut self, me: ProcessId, op: Op) -> Grant {
         match op {
             Op::Start => self.told(me, Kind::Start, 0, 0, Grant::Done),
             Op::Yield => self.told(me, Kind::Yield, 0, 0, Grant::Done),
-            Op::Access { object, write } => {
-                let number = if let crate::strategy::Object::Shared(number) = object {
-                    number
-                } else {
-                    0
-                };
-                self.told(me, Kind::Access, number, u64::from(write), Grant::Done)
-            }
+            Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
             Op::Send(target) => self.send(me, target),
             Op::Receive(wait) => self.receive(me, wait),
             Op::Spawn { node, link, monitor } => self.spawn(me, node, link, monitor),
@@ -39,7 +43,8 @@ impl Simulation {
             Op::Signal(other, class) => self.signal(me, other, class),
             Op::Exit(class) => {
                 self.event(Some(me), Kind::Exit, class as u64, 0);
-                Grant::Ended(self.end(me, class))
+                self.expect(me).state = State::Ending(class);
+                Grant::Ended
             }
             Op::TrapExit(on) => {
                 let before = std::mem::replace(&mut self.expect(me).trap_exit, on);

@@ -358,6 +358,18 @@ impl Simulation {
         self.doomed.push_back((process, death));
     }
 
+    /// Sends the messages that tell of an inheritance. They come before the signals of links and monitors, as in the VM.
+    pub(super) fn bequeath(&mut self, me: ProcessId, heirs: &[ProcessId]) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for &to in heirs {
+            let id = self.next_message();
+            let content = Content::Message(Target::Process(to));
+            self.post(me, to, self.home(to), id, content, false);
+            notices.push(Notice { to, id, monitor: None });
+        }
+        notices
+    }
+
     /// Takes a process out of the world. Links come before monitors, as in the VM.
     pub(super) fn end(&mut self, me: ProcessId, class: ExitClass) -> Vec<Notice> {
         let stopped = !self.network.node(self.home(me)).up;

@@ -13,7 +13,7 @@ use crate::ids::ProcessId;
 
 /// An event that could happen next, as a strategy sees it.
 ///
-/// Two candidates with the same object, at least one of them writing, conflict: their order can matter.
+/// Where two of them conflict, their order can matter: see [`Candidate::conflicts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     /// The process that acts; none for a delivery or a timer.
@@ -22,6 +22,13 @@ pub struct Candidate {
     pub object: Object,
     /// Whether the object is changed, and not only read.
     pub write: bool,
+}
+
+impl Candidate {
+    /// Whether the order of the two can matter: they act upon the same thing, and at least one of them changes it.
+    pub fn conflicts(&self, other: &Candidate) -> bool {
+        (self.write || other.write) && self.object.overlaps(other.object)
+    }
 }
 
 /// What an operation acts upon.
@@ -33,10 +40,26 @@ pub enum Object {
     Process(ProcessId),
     /// A registered name of a node.
     Name(u16, u32),
-    /// Something known to the BEAM side by a number: a table and key, the clock.
+    /// Something known to the BEAM side by a number: the clock.
     Shared(u64),
+    /// A table known to the BEAM side by a number: one entry of it, or the whole.
+    Table { table: u32, entry: Option<u32> },
     /// Everything: conflicts with all else.
     World,
+}
+
+impl Object {
+    /// Whether what is done to one of the two can be noticed at the other.
+    pub fn overlaps(self, other: Object) -> bool {
+        match (self, other) {
+            (Object::Local, _) | (_, Object::Local) => false,
+            (Object::World, _) | (_, Object::World) => true,
+            (Object::Table { table: a, entry: one }, Object::Table { table: b, entry: two }) => {
+                a == b && (one.is_none() || two.is_none() || one == two)
+            }
+            (a, b) => a == b,
+        }
+    }
 }
 
 /// The enabled events, the undisturbed one first.
@@ -90,5 +113,72 @@ pub trait Strategy: std::fmt::Debug + Send {
     /// For a replay: the number of the first logged choice that did not fit.
     fn divergence(&self) -> Option<u64> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(object: Object, write: bool) -> Candidate {
+        Candidate {
+            process: None,
+            object,
+            write,
+        }
+    }
+
+    fn entry(table: u32, entry: u32) -> Object {
+        Object::Table {
+            table,
+            entry: Some(entry),
+        }
+    }
+
+    fn whole(table: u32) -> Object {
+        Object::Table { table, entry: None }
+    }
+
+    #[test]
+    fn two_reads_never_conflict() {
+        for object in [whole(1), entry(1, 2), Object::World, Object::Shared(3)] {
+            assert!(!candidate(object, false).conflicts(&candidate(object, false)));
+            assert!(candidate(object, true).conflicts(&candidate(object, false)));
+            assert!(candidate(object, false).conflicts(&candidate(object, true)));
+        }
+    }
+
+    #[test]
+    fn a_table_conflicts_with_its_entries_and_they_with_themselves_only() {
+        let overlapping = [
+            (whole(1), whole(1)),
+            (whole(1), entry(1, 2)),
+            (entry(1, 2), whole(1)),
+            (entry(1, 2), entry(1, 2)),
+        ];
+        let apart = [
+            (whole(1), whole(2)),
+            (whole(1), entry(2, 2)),
+            (entry(1, 2), entry(1, 3)),
+            (entry(1, 2), entry(2, 2)),
+            (entry(1, 2), Object::Shared(1)),
+            (whole(1), Object::Process(ProcessId(1))),
+        ];
+        assert!(overlapping.iter().all(|(a, b)| a.overlaps(*b)));
+        assert!(apart.iter().all(|(a, b)| !a.overlaps(*b) && !b.overlaps(*a)));
+    }
+
+    #[test]
+    fn the_world_is_everything_and_the_local_nothing() {
+        let all = [
+            Object::Process(ProcessId(1)),
+            Object::Name(0, 1),
+            whole(1),
+            entry(1, 2),
+            Object::World,
+        ];
+        assert!(all.iter().all(|object| object.overlaps(Object::World)));
+        assert!(all.iter().all(|object| !object.overlaps(Object::Local)));
+        assert!(!Object::Local.overlaps(Object::Local));
     }
 }

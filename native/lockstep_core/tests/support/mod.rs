@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
 use lockstep_core::{
-    Config, Death, ExitClass, Grant, Item, MAIN, MessageId, Next, Notice, Op, Outcome, PartitionMode, ProcessId, RefId,
-    Simulation, Symbol, Target, Wait,
+    Config, Death, ExitClass, Farewell, Grant, Item, MAIN, MessageId, Next, Op, Outcome, PartitionMode, ProcessId,
+    RefId, Simulation, Symbol, Target, Wait,
 };
 
 pub const A: lockstep_core::NodeId = lockstep_core::NodeId(1);
@@ -92,6 +92,10 @@ pub struct Player {
     terms: BTreeMap<MessageId, Term>,
     taken: BTreeSet<MessageId>,
     announced: BTreeMap<ProcessId, Op>,
+    /// Who is to inherit from whom.
+    pub heirs: BTreeMap<ProcessId, Vec<ProcessId>>,
+    /// Who was told of each end.
+    pub farewells: BTreeMap<ProcessId, Farewell>,
 }
 
 pub fn play(config: Config, strategy: Box<dyn Strategy>, program: &mut dyn Program) -> Player {
@@ -129,6 +133,8 @@ impl Player {
             terms: BTreeMap::new(),
             taken: BTreeSet::new(),
             announced: BTreeMap::new(),
+            heirs: BTreeMap::new(),
+            farewells: BTreeMap::new(),
         }
     }
 
@@ -138,13 +144,12 @@ impl Player {
             self.check(me, &grant);
             self.grants.push((me, grant.clone()));
             next = match grant {
-                Grant::Ended(notices) => self.ended(me, None, &notices),
+                Grant::Ended => self.finish(me, None),
                 Grant::Die(death) => {
                     if let Death::Signal(id) = death {
                         self.take(me, id);
                     }
-                    let notices = self.simulation.finish(me).expect("it was told to die");
-                    self.ended(me, Some(death), &notices)
+                    self.finish(me, Some(death))
                 }
                 grant => {
                     self.told(me, &grant);
@@ -164,8 +169,21 @@ impl Player {
         self.simulation.announce(me, op).expect("it is its turn")
     }
 
-    fn ended(&mut self, me: ProcessId, death: Option<Death>, notices: &[Notice]) -> Next {
-        for notice in notices {
+    fn finish(&mut self, me: ProcessId, death: Option<Death>) -> Next {
+        let heirs: Vec<_> = self.heirs.get(&me).into_iter().flatten().copied().collect();
+        let heirs: Vec<_> = heirs.into_iter().filter(|&heir| self.simulation.alive(heir)).collect();
+        let farewell = self.simulation.finish(me, &heirs).expect("it ends");
+        assert!(
+            farewell.heirs.iter().map(|notice| notice.to).eq(heirs),
+            "every heir is told, in order"
+        );
+        let next = self.ended(me, death, &farewell);
+        self.farewells.insert(me, farewell);
+        next
+    }
+
+    fn ended(&mut self, me: ProcessId, death: Option<Death>, farewell: &Farewell) -> Next {
+        for notice in farewell.heirs.iter().chain(&farewell.ties) {
             assert!(
                 !self.deaths.contains_key(&notice.to),
                 "{:?} is gone and cannot be told",
@@ -291,7 +309,7 @@ impl Player {
 
     fn check(&self, me: ProcessId, grant: &Grant) {
         assert!(!self.deaths.contains_key(&me), "only the living are asked to go on");
-        let dying = matches!(grant, Grant::Die(_) | Grant::Ended(_));
+        let dying = matches!(grant, Grant::Die(_) | Grant::Ended);
         // One that has sent itself a signal goes on until it has passed the term to itself.
         let own_signal = matches!(grant, Grant::Sent(to, _) if *to == me);
         assert!(self.simulation.alive(me) != dying || own_signal, "{me:?} {grant:?}");
