@@ -65,6 +65,17 @@ defmodule Lockstep.Runtime.CallTest do
     assert to_string(sweep.()) =~ "reproducibility is not guaranteed: 3 calls outside of control"
   end
 
+  test "a program's own implementations of Elixir's protocols are under control" do
+    run(fn ->
+      label = %Label{to: self()}
+      me = self()
+      assert "#{label} #{to_charlist(label)} #{Enum.join([label], ",")}" == "label label label"
+      for tag <- [:to_string, :to_charlist, :to_string], do: assert_receive({^tag, ^me})
+      assert label[:key] == {:key, me}
+      assert_receive {:fetched, {:key, ^me}}
+    end)
+  end
+
   test "a few functions are refused whatever the option says" do
     assert {:failed, %{error: %EscapeError{module: System, function: :halt, never?: true}}} =
              Runner.explore(fn -> System.halt(1) end, seeds: 1, escapes: :allow)

@@ -4,7 +4,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
   # `Agent`, `Registry`, `Supervisor`, `Process`, `Node`, `Stream` and the rest run as instrumented copies.
 
   @native [
-    Access,
     Atom,
     Base,
     Behaviour,
@@ -42,7 +41,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Kernel.Utils,
     Keyword,
     List,
-    List.Chars,
     Macro,
     Macro.Env,
     Map,
@@ -57,7 +55,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Stream.Reducers,
     String,
     String.Break,
-    String.Chars,
     String.Tokenizer,
     String.Unicode,
     Tuple,
