@@ -12,8 +12,10 @@ defmodule Lockstep.Simulation do
   # Messages between nodes are under way for up to so many virtual ms.
   @max_latency 10
   # The first use of a module is made of compiling it, and what happens outside of the run is not the program's time
-  # either.
+  # either; nor is a wait that is none of the run's.
   @patience 60_000
+  # A process that does something gets through so many reductions in less than a tenth of a second.
+  @much_work 1_000_000
   @excuses [Lockstep.Instrument.Handler, Lockstep.Instrument.Server, Lockstep.Runtime.Host]
 
   @type config :: %{
@@ -55,7 +57,7 @@ defmodule Lockstep.Simulation do
     session = Native.new(settings(config), self())
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))
-    state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}}
+    state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}, reductions: nil}
     hand_over(Native.begin(session))
     state = watch(state)
     result = Verdict.result(state, &stop/1)
@@ -136,39 +138,50 @@ defmodule Lockstep.Simulation do
     waited = now() - since
 
     cond do
-      steps != before -> %{state | progress: {steps, now()}}
-      waited < state.config.watchdog -> state
-      true -> stuck(state, waited)
+      steps != before -> %{state | progress: {steps, now()}, reductions: nil}
+      waited < div(state.config.watchdog, 2) -> state
+      true -> state |> running() |> suspect(state, waited)
     end
   end
 
-  # Whoever is not waiting for its turn has it.
-  defp stuck(state, waited) do
-    running = Enum.find_value(Native.waiting(state.session), &not_waiting/1)
-
-    if excused?(running) and waited < @patience do
-      state
-    else
-      {:stuck, Map.put(state, :stuck, watchdog_error(state, running))}
-    end
+  # Whoever is not waiting for its turn has it. Nobody has while it is handed over, or while the core is at work.
+  defp running(state) do
+    waiting = Native.waiting(state.session)
+    if is_list(waiting), do: Enum.find_value(waiting, &not_waiting/1)
   end
 
   defp not_waiting({id, real, _daemon?}) do
-    case real && Process.info(real, :current_stacktrace) do
-      {:current_stacktrace, stack} ->
-        unless Enum.any?(stack, &match?({Lockstep.Runtime.Turn, :wait, 0, _}, &1)), do: {id, stack}
+    case real && Process.info(real, [:current_stacktrace, :reductions]) do
+      [current_stacktrace: stack, reductions: reductions] ->
+        unless Enum.any?(stack, &match?({Lockstep.Runtime.Turn, :wait, 0, _}, &1)), do: {id, stack, reductions}
 
       nil ->
         nil
     end
   end
 
-  defp excused?({_id, stack}), do: Enum.any?(stack, fn {module, _, _, _} -> module in @excuses end)
+  # On a machine that is busy with other things a process may get no time at all: only one that has worked is at fault.
+  defp suspect(running, state, waited) do
+    state = %{state | reductions: state.reductions || reductions(running)}
+    worked? = running != nil and reductions(running) - state.reductions >= @much_work
+    limit = if worked?, do: state.config.watchdog, else: @patience
+
+    if waited < limit or (excused?(running) and waited < @patience) do
+      state
+    else
+      {:stuck, Map.put(state, :stuck, watchdog_error(state, running))}
+    end
+  end
+
+  defp reductions({_id, _stack, reductions}), do: reductions
+  defp reductions(nil), do: nil
+
+  defp excused?({_id, stack, _reductions}), do: Enum.any?(stack, fn {module, _, _, _} -> module in @excuses end)
   defp excused?(nil), do: false
 
   defp watchdog_error(state, nil), do: %WatchdogError{limit: state.config.watchdog, process: nil, stacktrace: []}
 
-  defp watchdog_error(state, {id, stack}) do
+  defp watchdog_error(state, {id, stack, _reductions}) do
     process = Enum.find(Verdict.processes(state.session), &(&1.id == id))
     %WatchdogError{limit: state.config.watchdog, process: process, stacktrace: Stack.clean(stack)}
   end

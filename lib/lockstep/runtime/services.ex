@@ -76,11 +76,20 @@ defmodule Lockstep.Runtime.Services do
   end
 
   defp serve(ctx, name, ready) do
+    Process.process_flag(:trap_exit, true)
     {:ok, pid} = start_link(name)
     Native.daemon(ctx.session, pid)
     ready.()
-    Mailbox.await(fn _ -> :skip end, :infinity)
+    Mailbox.await(&if(match?({:EXIT, ^pid, _}, &1), do: {:ok, :ended}, else: :skip), :infinity)
+    ended(ctx, name)
   end
+
+  # Without its application controller a node does not go on: that is how a permanent application takes it along.
+  defp ended(%{node: node} = ctx, :application_controller) when node != :nonode@nohost do
+    Turn.take(Native.stop_node(ctx.session, ctx.id, node))
+  end
+
+  defp ended(_ctx, _name), do: :ok
 
   # The server of `:timer` is below one or the other, depending on the release.
   defp start_link(name) when name in [:kernel_safe_sup, :kernel_sup] do

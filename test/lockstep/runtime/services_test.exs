@@ -197,6 +197,27 @@ defmodule Lockstep.Runtime.ServicesTest do
     end
   end
 
+  test "a permanent application that ends takes its node along" do
+    app =
+      {:application, :tree, [applications: [:kernel], mod: {Lockstep.Runtime.ServicesTest.Tree, 1}, env: [size: 2]]}
+
+    for {type, left} <- [permanent: [:b], temporary: [:a, :b]] do
+      run(fn ->
+        Cluster.start_nodes([:a, :b])
+
+        Cluster.spawn(:a, fn ->
+          :ok = :application.load(app)
+          :ok = :application.start(:tree, type)
+          {_, supervisor} = List.keyfind(Process.info(Process.whereis(:tree_agent), [:links]), :links, 0)
+          Enum.each(supervisor, &Process.exit(&1, :kill))
+        end)
+
+        Process.sleep(1000)
+        assert Cluster.list_up() == left
+      end)
+    end
+  end
+
   defmodule Tree do
     use Application
 
