@@ -107,6 +107,14 @@ defmodule Lockstep.Runtime.Clock do
     micros
   end
 
+  @doc "A moment, in microseconds since the start of the run, as `:erlang.timestamp/0` has it."
+  @spec timestamp_at(non_neg_integer()) :: :erlang.timestamp()
+  def timestamp_at(micros), do: triple(micros + @system_start)
+
+  @doc "A moment, in microseconds since the start of the run, in native monotonic time."
+  @spec monotonic_at(non_neg_integer()) :: integer()
+  def monotonic_at(micros), do: convert(micros + @monotonic_start, :native)
+
   @doc "The moment, in microseconds since the start of the run, at which monotonic time reaches so many milliseconds."
   @spec at_monotonic_ms(integer()) :: integer()
   def at_monotonic_ms(milliseconds), do: milliseconds * 1000 - @monotonic_start

@@ -4,6 +4,7 @@ defmodule Lockstep.Runtime.Ending do
 
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Mailbox, Turn}
+  alias Lockstep.Runtime.Ets.Ownership
 
   @doc "Ends the caller with `reason`; the real process has nothing left to do afterwards."
   @spec finish(Context.t(), term()) :: :ok
@@ -41,7 +42,9 @@ defmodule Lockstep.Runtime.Ending do
   defp reason(reason), do: reason
 
   defp leave(ctx, reason) do
-    {[], ties} = Native.finish(ctx.session, ctx.id, [])
+    {heirs, messages} = ctx |> Ownership.bequeath() |> Enum.unzip()
+    {notices, ties} = Native.finish(ctx.session, ctx.id, heirs)
+    Enum.zip_with(notices, messages, fn {real, id, nil}, message -> send(real, {:"$lockstep", id, message}) end)
 
     Enum.each(ties, fn
       {real, id, nil} -> send(real, {:"$lockstep_exit", id, ctx.pid, reason})

@@ -40,6 +40,8 @@ defmodule Lockstep.Runtime.Turn do
       {:"$lockstep", id, term} -> stash(id, {:message, term})
       {:"$lockstep_exit", id, from, reason} -> stash(id, {:exit, from, reason})
       {:"$lockstep_down", id, number, reason} -> stash(id, {:down, number, reason})
+      # What the VM says of a table: the run has a message of its own for that.
+      {:"ETS-TRANSFER", _, _, :"$lockstep"} -> wait()
     end
   end
 

@@ -26,6 +26,50 @@ defmodule Lockstep.Instrument.CallsTest do
     end
   end
 
+  describe "the functions of :ets" do
+    # What a later release has, named here so that an earlier one checks it too.
+    @later [
+      first_lookup: 1,
+      next_lookup: 2,
+      last_lookup: 1,
+      prev_lookup: 2,
+      update_element: 4,
+      lookup_element: 4,
+      module_info: 0
+    ]
+
+    # Files, disk tables, and what the VM's own code calls.
+    @escapes [
+      file2tab: 1,
+      file2tab: 2,
+      from_dets: 2,
+      internal_delete_all: 2,
+      internal_request_all: 0,
+      internal_select_delete: 2,
+      tab2file: 2,
+      tab2file: 3,
+      tabfile_info: 1,
+      to_dets: 2
+    ]
+
+    test "are all redirected, pure, Erlang code that makes use of these, or escapes on purpose" do
+      classes =
+        for {name, arity} <- Enum.uniq(:ets.module_info(:exports) ++ @later),
+            class = Calls.classify(:ets, name, arity),
+            do: {{name, arity}, class}
+
+      assert Enum.sort(for {key, :escape} <- classes, do: key) == @escapes
+      native = Enum.sort(for {{name, _}, :native} <- classes, do: name)
+      assert Enum.uniq(native) == [:fun2ms, :module_info, :test_ms]
+      guest = Enum.sort(for {{name, _}, :guest} <- classes, do: name)
+      assert Enum.uniq(guest) == [:foldl, :foldr, :i, :init_table, :table]
+
+      assert Enum.all?(classes, fn {_, class} ->
+               class in [:escape, :native, :guest] or match?({:runtime, _, _}, class)
+             end)
+    end
+  end
+
   describe "classify/3" do
     test "redirects what the simulation has its own version of" do
       assert Calls.classify(:erlang, :self, 0) == {:runtime, Lockstep.Runtime.Process, :self}

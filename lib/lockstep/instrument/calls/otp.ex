@@ -236,7 +236,11 @@ defmodule Lockstep.Instrument.Calls.OTP do
     {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
     {:erts_debug, :escape, [{:native, ~w(flat_size same size size_shared)a}]},
     {:ets, :escape,
-     [{:native, ~w(fun2ms is_compiled_ms match_spec_compile match_spec_run repair_continuation test_ms)a}]},
+     [
+       {:native, ~w(fun2ms test_ms)a},
+       # Written in Erlang, of the functions that are redirected.
+       {:guest, ~w(foldl foldr i init_table table)a}
+     ]},
     {:inet, :escape,
      [
        {:native,

@@ -3,79 +3,136 @@ defmodule Lockstep.Runtime.Ets.Order do
   # Operations on real tables, with results in an order that is the same in every VM.
   #
   # Unordered tables are laid out by hashes that depend on how the VM numbered its atoms. Here they are traversed in
-  # the order of their keys, which is an order they could have.
+  # the order of their keys, which is an order they could have. The objects of one key keep the order that the VM
+  # gives them.
 
-  alias Lockstep.Runtime.Ets.Table
+  alias Lockstep.Runtime.Context
+  alias Lockstep.Runtime.Ets.{Index, Spec, Table}
 
-  @doc "Does an operation of `:ets`."
-  @spec call(Table.t(), atom(), [term()]) :: term()
-  def call(%{type: type} = table, function, args) when type != :ordered_set, do: unordered(table, function, args)
-  def call(table, function, args), do: native(table, function, args)
+  @end_of_table :"$end_of_table"
 
-  defp unordered(table, :tab2list, []), do: :lists.keysort(table.keypos, native(table, :tab2list, []))
+  @doc "Does an operation of `:ets`; `args` are those behind the table."
+  @spec call(Context.t(), Table.t(), atom(), [term()]) :: term()
+  def call(_ctx, %{type: :ordered_set} = table, function, args), do: native(table, function, args)
 
-  defp unordered(table, :match_object, [_] = args),
-    do: :lists.keysort(table.keypos, native(table, :match_object, args))
+  def call(_ctx, table, function, [pattern]) when function in [:match, :match_object],
+    do: arranged(table, function, [pattern], apply(Spec, function, [pattern]))
 
-  defp unordered(table, function, [_] = args) when function in [:match, :select],
-    do: :lists.sort(native(table, function, args))
+  def call(_ctx, table, function, [spec]) when function in [:select, :select_reverse],
+    do: arranged(table, function, [spec], spec)
 
-  defp unordered(table, function, []) when function in [:first, :last], do: first(keys(table))
-  defp unordered(table, function, [key]) when function in [:next, :prev], do: following(table, key)
-  defp unordered(table, function, args), do: native(table, function, args)
+  def call(_ctx, table, :tab2list, []), do: arranged(table, :tab2list, [], Spec.match_object(:_))
 
-  defp native(table, function, args), do: apply(:ets, function, [table.tid | args])
+  def call(ctx, table, function, []) when function in [:first, :last] do
+    native(table, function, [])
+    Index.first(ctx, table)
+  end
 
-  @doc "The keys of a table in the order of traversal."
-  @spec keys(Table.t()) :: [term()]
-  def keys(%{type: :ordered_set} = table), do: Enum.reverse(fold_keys(table))
-  def keys(table), do: table |> fold_keys() |> Enum.sort() |> Enum.dedup()
+  def call(ctx, table, function, [key]) when function in [:next, :prev] do
+    # From a key that is gone the VM gets on only while the table is fixed: it is the one to say so.
+    unless :ets.member(table.tid, key), do: native(table, function, [key])
+    Index.next(ctx, table, key)
+  end
 
-  defp fold_keys(%{tid: tid, keypos: keypos}), do: :ets.foldl(&[:erlang.element(keypos, &1) | &2], [], tid)
+  def call(ctx, table, function, args) when function in [:first_lookup, :last_lookup, :next_lookup, :prev_lookup] do
+    native(table, function, args)
+    step = function |> to_string() |> String.replace_suffix("_lookup", "") |> String.to_existing_atom()
 
-  defp first([]), do: :"$end_of_table"
-  defp first([key | _]), do: key
-
-  # From a key that is gone one gets on only while the table is fixed.
-  defp following(table, key) do
-    cond do
-      :ets.member(table.tid, key) -> table |> keys() |> Enum.drop_while(&(&1 !== key)) |> tl() |> first()
-      :ets.info(table.tid, :fixed) -> table |> keys() |> Enum.drop_while(&(&1 <= key)) |> first()
-      true -> native(table, :next, [key])
+    case call(ctx, table, step, args) do
+      @end_of_table -> @end_of_table
+      key -> {key, native(table, :lookup, [key])}
     end
   end
 
-  @type continuation :: {:"$lockstep_select", term(), term(), pos_integer(), [term()], [term()]}
-
-  @doc "Begins a `select/3` of the table that the caller knows as `id`."
-  @spec select(Table.t(), term(), term(), pos_integer()) :: {[term()], continuation()} | :"$end_of_table"
-  def select(table, id, spec, limit) when is_integer(limit) and limit > 0 do
-    more(table, {:"$lockstep_select", id, spec, limit, [], keys(table)})
+  # Every key has a slot of its own.
+  def call(_ctx, table, :slot, [number]) when is_integer(number) and number >= 0 do
+    case Enum.drop([@end_of_table | Enum.reverse(Index.keys(table))] |> Enum.reverse(), number) do
+      [@end_of_table] -> @end_of_table
+      [key | _] -> native(table, :lookup, [key])
+      [] -> native(table, :slot, [-1])
+    end
   end
 
-  def select(_table, _id, _spec, _limit), do: :erlang.error(:badarg)
+  def call(_ctx, table, function, args), do: native(table, function, args)
+
+  defp native(table, function, args), do: apply(:ets, function, [table.tid | args])
+
+  defp arranged(table, function, args, spec) do
+    with_keys = :ets.select(table.tid, Spec.with_keys(spec, table.keypos))
+    # Where the body of the specification fails, the result is 'EXIT', without a key.
+    {failed, pairs} = Enum.split_with(with_keys, &(&1 == :EXIT))
+    failed ++ for {_key, result} <- Index.pairs_in_order(pairs), do: result
+  rescue
+    # What is wrong with it is to be said of what the program passed.
+    ArgumentError -> native(table, function, args)
+  end
+
+  ## In chunks
+
+  @typedoc "Which results are still to be given, and from which key to go on; `:none` when all keys have been seen."
+  @type position :: {[term()], {:key, term()} | :none}
+  @type continuation :: {:"$lockstep_select", reference(), :forward | :backward, Spec.t(), pos_integer(), position()}
+  @type chunk :: {[term()], continuation() | :"$end_of_table"} | :"$end_of_table"
+
+  @doc "Begins a `select/3` or one of its relatives."
+  @spec select(Context.t(), Table.t(), atom(), term(), pos_integer(), Spec.t()) :: chunk()
+  def select(ctx, table, function, argument, limit, spec) do
+    # The VM is asked whether the caller may do that at all.
+    native(table, function, [argument, limit])
+    direction = if function == :select_reverse and table.type == :ordered_set, do: :backward, else: :forward
+    continuation = {:"$lockstep_select", table.id, direction, spec, limit, nil}
+
+    case Spec.keys(spec, table.keypos) do
+      :any -> scan(ctx, table, continuation, [], edge(ctx, table, direction))
+      keys -> hand_out(continuation, Enum.flat_map(keys, &matches(table, spec, &1)))
+    end
+  end
 
   @doc """
   Goes on with a `select/3`.
 
-  The keys are those at its beginning, the objects those of now: what has been added since is not seen, what has been
-  deleted neither.
+  It goes on behind the last key: what has been added there since, or deleted, counts.
   """
-  @spec more(Table.t(), continuation()) :: {[term()], continuation() | :"$end_of_table"} | :"$end_of_table"
-  def more(table, {:"$lockstep_select", id, spec, limit, found, keys}) do
-    {found, keys} = gather(table, :ets.match_spec_compile(spec), limit, found, keys)
-
-    case Enum.split(found, limit) do
-      {[], []} -> :"$end_of_table"
-      {batch, []} when keys == [] -> {batch, :"$end_of_table"}
-      {batch, rest} -> {batch, {:"$lockstep_select", id, spec, limit, rest, keys}}
+  @spec more(Context.t(), Table.t(), continuation()) :: chunk()
+  def more(ctx, table, {_, _, direction, _, limit, {left, from}} = continuation) do
+    case from do
+      :none -> hand_out(continuation, left)
+      {:key, key} when length(left) < limit -> scan(ctx, table, continuation, left, step(ctx, table, key, direction))
+      {:key, _} -> cut(continuation, [], left, from)
     end
   end
 
-  defp gather(_table, _compiled, limit, found, keys) when keys == [] or length(found) >= limit, do: {found, keys}
+  defp hand_out(_continuation, []), do: @end_of_table
+  defp hand_out({_, _, _, _, limit, _}, found) when length(found) <= limit, do: {found, @end_of_table}
+  defp hand_out(continuation, found), do: cut(continuation, [], found, :none)
 
-  defp gather(table, compiled, limit, found, [key | keys]) do
-    matches = :ets.match_spec_run(:ets.lookup(table.tid, key), compiled)
-    gather(table, compiled, limit, found ++ matches, keys)
+  defp scan(_ctx, _table, _continuation, [], @end_of_table), do: @end_of_table
+  defp scan(_ctx, _table, _continuation, found, @end_of_table), do: {found, @end_of_table}
+
+  defp scan(ctx, table, {_, _, direction, spec, limit, _} = continuation, found, key) do
+    matches = matches(table, spec, key)
+
+    if length(found) + length(matches) < limit,
+      do: scan(ctx, table, continuation, found ++ matches, step(ctx, table, key, direction)),
+      else: cut(continuation, found, matches, {:key, key})
   end
+
+  # Of the objects of one key the VM gives the last ones first.
+  defp cut(continuation, found, matches, from) do
+    limit = elem(continuation, 4)
+    {left, taken} = Enum.split(matches, length(found) + length(matches) - limit)
+    {found ++ taken, put_elem(continuation, 5, {left, from})}
+  end
+
+  defp matches(table, spec, key) do
+    :ets.match_spec_run(:ets.lookup(table.tid, key), :ets.match_spec_compile(spec))
+  end
+
+  defp edge(_ctx, %{type: :ordered_set} = table, :forward), do: :ets.first(table.tid)
+  defp edge(_ctx, %{type: :ordered_set} = table, :backward), do: :ets.last(table.tid)
+  defp edge(ctx, table, _direction), do: Index.first(ctx, table)
+
+  defp step(_ctx, %{type: :ordered_set} = table, key, :forward), do: :ets.next(table.tid, key)
+  defp step(_ctx, %{type: :ordered_set} = table, key, :backward), do: :ets.prev(table.tid, key)
+  defp step(ctx, table, key, _direction), do: Index.next(ctx, table, key)
 end

@@ -3,53 +3,66 @@ defmodule Lockstep.Runtime.Ets.Table do
   # The ETS tables of a run. They are real tables of the real processes, without names; what the code under test
   # holds is a virtual reference or a name of its node. The run's store has the way from one to the other.
 
-  alias Lockstep.Runtime.{Context, Identity}
+  alias Lockstep.Runtime.Context
+  alias Lockstep.Runtime.Ets.{Access, Index}
 
-  @enforce_keys [:id, :number, :tid, :node, :owner, :name, :named?, :type, :keypos]
+  @enforce_keys [:id, :number, :object, :tid, :node, :owner, :heir, :name, :named?, :type, :keypos]
   defstruct @enforce_keys
+
+  @typedoc "Who inherits a table, and the data of the message that tells of it, if there is to be one."
+  @type heir :: {pid(), term()} | {pid()} | nil
 
   @type t :: %__MODULE__{
           id: reference(),
           number: non_neg_integer(),
+          object: non_neg_integer(),
           tid: :ets.tid(),
           node: node(),
           owner: pid(),
+          heir: heir(),
           name: atom(),
           named?: boolean(),
-          type: :set | :ordered_set | :bag | :duplicate_bag,
+          type: :ets.type(),
           keypos: pos_integer()
         }
 
-  @doc "Creates a table of the caller. `badarg` if the arguments are wrong or the name is taken."
-  @spec create(Context.t(), atom(), [term()]) :: t()
-  def create(ctx, name, options) do
-    named? = :named_table in options
-    if named? and find(ctx, name) != nil, do: :erlang.error(:badarg)
-    tid = :ets.new(name, List.delete(options, :named_table))
-    {id, number} = Identity.new_ref(ctx)
+  @doc "Enters a real table of the caller's, under the identity `new_ref`."
+  @spec enter(Context.t(), {reference(), non_neg_integer()}, :ets.tid(), boolean(), heir()) :: t()
+  def enter(ctx, {id, number}, tid, named?, heir) do
+    info = :ets.info(tid)
 
     table = %__MODULE__{
       id: id,
       number: number,
+      object: 0,
       tid: tid,
       node: ctx.node,
       owner: ctx.pid,
-      name: name,
+      heir: heir,
+      name: info[:name],
       named?: named?,
-      type: :ets.info(tid, :type),
-      keypos: :ets.info(tid, :keypos)
+      type: info[:type],
+      keypos: info[:keypos]
     }
 
-    :ets.insert(ctx.store, {{:table, id}, table})
-    if named?, do: :ets.insert(ctx.store, {{:table_name, ctx.node, name}, id})
+    own(ctx, ctx.pid, id)
+    put(ctx, table)
+  end
+
+  @doc "Notes what has become of a table."
+  @spec put(Context.t(), t()) :: t()
+  def put(ctx, table) do
+    table = %{table | object: object(table)}
+    :ets.insert(ctx.store, {{:table, table.id}, table})
+    if table.named?, do: :ets.insert(ctx.store, {{:table_name, table.node, table.name}, table.id})
     table
   end
 
-  @doc """
-  The table that `id`, a reference or a name, means on the caller's node.
+  # Who looks for the name of a table conflicts with who makes or deletes it.
+  defp object(%{named?: true} = table), do: Access.number({table.node, table.name})
+  defp object(table), do: Access.number(table.number)
 
-  The VM deletes a table with its owner, so what the store knows may be of the past.
-  """
+  @doc "The table that `id`, a reference or a name, means on the caller's node."
   @spec find(Context.t(), term()) :: t() | nil
   def find(ctx, name) when is_atom(name) do
     case :ets.lookup(ctx.store, {:table_name, ctx.node, name}) do
@@ -60,7 +73,7 @@ defmodule Lockstep.Runtime.Ets.Table do
 
   def find(%{node: node} = ctx, id) when is_reference(id) do
     case :ets.lookup(ctx.store, {:table, id}) do
-      [{_, %{node: ^node} = table}] -> if exists?(table.tid), do: table
+      [{_, %{node: ^node} = table}] -> table
       _ -> nil
     end
   end
@@ -72,23 +85,55 @@ defmodule Lockstep.Runtime.Ets.Table do
   def id(%{named?: true, name: name}), do: name
   def id(%{id: id}), do: id
 
-  @doc "Forgets a table that has been deleted."
+  @doc "Forgets a table that is no more."
   @spec forget(Context.t(), t()) :: :ok
   def forget(ctx, table) do
+    disown(ctx, table.owner, table.id)
+    Index.drop(ctx, table)
     :ets.delete(ctx.store, {:table, table.id})
+    :ets.delete(ctx.store, {:fixed_since, table.number})
+    forget_name(ctx, table)
+  end
+
+  @doc "Makes the name of a table free again."
+  @spec forget_name(Context.t(), t()) :: :ok
+  def forget_name(ctx, table) do
     if table.named?, do: :ets.delete(ctx.store, {:table_name, table.node, table.name})
     :ok
+  end
+
+  @doc "Passes a table on."
+  @spec hand_over(Context.t(), t(), pid()) :: t()
+  def hand_over(ctx, table, to) do
+    disown(ctx, table.owner, table.id)
+    own(ctx, to, table.id)
+    put(ctx, %{table | owner: to})
+  end
+
+  @doc "The tables of a process, in the order in which it got them."
+  @spec owned(Context.t(), pid()) :: [t()]
+  def owned(ctx, pid), do: for(id <- Enum.reverse(estate(ctx, pid)), do: find(ctx, id))
+
+  defp own(ctx, pid, id), do: :ets.insert(ctx.store, {{:estate, pid}, [id | estate(ctx, pid)]})
+
+  defp disown(ctx, pid, id) do
+    case List.delete(estate(ctx, pid), id) do
+      [] -> :ets.delete(ctx.store, {:estate, pid})
+      ids -> :ets.insert(ctx.store, {{:estate, pid}, ids})
+    end
+  end
+
+  defp estate(ctx, pid) do
+    case :ets.lookup(ctx.store, {:estate, pid}) do
+      [{_, ids}] -> ids
+      [] -> []
+    end
   end
 
   @doc "The tables of the caller's node, oldest first."
   @spec all(Context.t()) :: [t()]
   def all(ctx) do
     tables = ctx.store |> :ets.match({{:table, :_}, :"$1"}) |> List.flatten()
-    tables = Enum.filter(tables, &(&1.node == ctx.node and exists?(&1.tid)))
-    Enum.sort_by(tables, & &1.number)
+    tables |> Enum.filter(&(&1.node == ctx.node)) |> Enum.sort_by(& &1.number)
   end
-
-  @doc "Whether there is such a real table."
-  @spec exists?(:ets.tid()) :: boolean()
-  def exists?(tid), do: :ets.info(tid, :id) != :undefined
 end
