@@ -155,6 +155,25 @@ defmodule Lockstep.NativeTest do
     assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
   end
 
+  test "a question about a node that nobody has met does not count as meeting it" do
+    session = session()
+    assert Native.visible(session, :nobody) == []
+    assert Native.names(session, :nobody) == []
+    assert {:go, :first} = Native.start_node(session, 0, :first)
+    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
+  end
+
+  test "names and nodes may be written in any script" do
+    session = session()
+    names = [:日本, :é, :Ωμέγα, :"with space", :plain]
+    for name <- names, do: assert({:go, ^name} = Native.start_node(session, 0, name))
+    assert Enum.map(Native.nodes(session), &elem(&1, 0)) == [:nonode@nohost | names]
+    {:go, true} = Native.register(session, 0, :名前, Identity.pid(0, 0))
+    assert Native.names(session, :nonode@nohost) == [:名前]
+    assert {:ok, %{nodes: nodes}} = Lockstep.Trace.decode(Native.trace(session))
+    assert nodes == ["nonode@nohost" | Enum.map(names, &Atom.to_string/1)]
+  end
+
   test "the pinned trace file is read by the public function" do
     trace = File.read!("native/lockstep_core/tests/golden.trace")
     assert {:ok, %{seed: 7, steps: steps, events: events}} = Lockstep.Trace.decode(trace)

@@ -26,6 +26,8 @@ defmodule Lockstep.Simulation.Events do
   defp text(:lost, id, _from, sent) when is_map_key(sent, id), do: "lost: #{sent[id]}"
   defp text(:lost, _id, _from, _sent), do: "lost: nobody is there to receive it"
   defp text(:fire, _ref, _id, _sent), do: "timer fires"
+  defp text(:down, _id, _ref, _sent), do: "a monitor fires"
+  defp text(:exit_signal, _id, from, _sent), do: "an exit signal of process #{from} arrives"
   defp text(:stall, length, _, _sent), do: "held back for #{length / 1000} ms"
   defp text(:killed, _, _, _sent), do: "killed"
   defp text(:tick, _, _, _sent), do: "the partition is noticed"

@@ -47,11 +47,13 @@ pub enum Kind {
     StopNode,
     StartNode,
     MonitorNode,
+    Down,
+    ExitSignal,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 34] = [
+    pub const ALL: [Kind; 36] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -86,6 +88,8 @@ impl Kind {
         Kind::StopNode,
         Kind::StartNode,
         Kind::MonitorNode,
+        Kind::Down,
+        Kind::ExitSignal,
     ];
 
     /// The name in a trace.
@@ -125,6 +129,8 @@ impl Kind {
             Kind::StopNode => "stop_node",
             Kind::StartNode => "start_node",
             Kind::MonitorNode => "monitor_node",
+            Kind::Down => "down",
+            Kind::ExitSignal => "exit_signal",
         }
     }
 }

@@ -47,7 +47,7 @@ fn hashes_are_pinned() {
     assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2]);
 }
 
-const HASHES: [u64; 3] = [4991992162197967096, 2399110440811681613, 5441714850666404676];
+const HASHES: [u64; 3] = [5058709900995407546, 3441713456558276838, 7720376327589419215];
 
 #[test]
 fn choices_are_pinned() {

@@ -283,6 +283,31 @@ fn a_monitor_taken_back_does_not_fire() {
 }
 
 #[test]
+fn the_order_of_what_an_end_brings_about_is_part_of_the_schedule() {
+    let script = |ties: Vec<Op>| {
+        let watched = [vec![spawn(HERE)], ties, vec![pause(), pause()]].concat();
+        run(vec![watched, vec![]])
+    };
+    let kinds = |player: &support::Player| -> Vec<Kind> {
+        let events = player.simulation.trace_events().iter();
+        events
+            .map(|event| event.kind)
+            .filter(|kind| matches!(kind, Kind::Down | Kind::ExitSignal))
+            .collect()
+    };
+    assert_eq!(
+        kinds(&script(vec![monitor(1, 7), monitor(1, 8)])),
+        [Kind::Down, Kind::Down]
+    );
+    assert_eq!(
+        kinds(&script(vec![Op::TrapExit(true), Op::Link(p(1))])),
+        [Kind::ExitSignal]
+    );
+    // What has been taken back does not arrive.
+    assert_eq!(kinds(&script(vec![monitor(1, 7), Op::Demonitor(R)])), []);
+}
+
+#[test]
 fn nobody_is_told_who_does_not_want_to_know() {
     let ended = |script: Vec<Op>| {
         let player = run(vec![

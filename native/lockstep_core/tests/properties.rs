@@ -334,7 +334,7 @@ fn check_network(player: &Player) -> bool {
     let mut flushed: Option<(u64, BTreeSet<u64>)> = None;
     let home = |process: u64| simulation.node_of(ProcessId(process as u32));
     for event in simulation.trace_events() {
-        let arrived = matches!(event.kind, Kind::Deliver | Kind::Lost);
+        let arrived = matches!(event.kind, Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal);
         if arrived {
             deferred.remove(&event.object);
         }

@@ -1,12 +1,12 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
-use lockstep_core::{Config, Event, Kind, NodeId, Outcome, ProcessId, Simulation, trace_file};
+use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
 
 use crate::fault::Fault;
-use crate::session::{Inner, Session};
+use crate::session::{Inner, Session, atom_text};
 use crate::steps::done;
 use crate::terms::{self, process};
 
@@ -83,12 +83,13 @@ fn new(env: Env<'_>, settings: Settings, warden: LocalPid) -> NifResult<Resource
         fail_on_crash: settings.fail_on_crash,
         fail_on_blocked: settings.fail_on_blocked,
         record: settings.record,
-        control: settings.control.to_term(env).atom_to_string()?,
+        control: atom_text(settings.control.to_term(env)).map_err(|_| rustler::Error::BadArg)?,
     };
     let strategy = settings.strategy.build(settings.seed);
     Ok(ResourceArc::new(Session::new(Inner::new(
         Simulation::new(config, strategy),
         warden,
+        settings.control,
     ))))
 }
 
@@ -126,26 +127,25 @@ queries! {
     real_pid(pid: [Term<'a>]) => |env, inner| inner.id(pid).and_then(|process| inner.pids(process).real);
     alive(pid: [Term<'a>]) => |env, inner| inner.id(pid).is_some_and(|process| inner.simulation.alive(process));
     node_of(pid: [Term<'a>]) => |env, inner| match inner.id(pid).and_then(|process| inner.simulation.node_of(process)) {
-        Some(node) => Some(inner.node_atom(node, env)?),
+        Some(node) => Some(inner.node_atom(node)?),
         None => None,
     };
     nodes() => |env, inner| {
         let all = inner.simulation.nodes().into_iter();
-        all.map(|(node, up)| Ok((inner.node_atom(node, env)?, up))).collect::<Result<Vec<_>, Fault>>()?
+        all.map(|(node, up)| Ok((inner.node_atom(node)?, up))).collect::<Result<Vec<_>, Fault>>()?
     };
     visible(node: [Atom]) => |env, inner| {
-        let node = inner.node(node, env)?;
-        node_atoms(env, inner, inner.simulation.visible(node))?
+        let nodes = inner.known_node(node, env).map(|node| inner.simulation.visible(node)).unwrap_or_default();
+        nodes.into_iter().map(|node| inner.node_atom(node)).collect::<Result<Vec<_>, Fault>>()?
     };
     names(node: [Atom]) => |env, inner| {
-        let node = inner.node(node, env)?;
-        let all = inner.simulation.names(node).into_iter();
-        all.map(|name| inner.atom(name, env)).collect::<Result<Vec<_>, Fault>>()?
+        let all = inner.known_node(node, env).map(|node| inner.simulation.names(node)).unwrap_or_default().into_iter();
+        all.map(|name| inner.atom(name)).collect::<Result<Vec<_>, Fault>>()?
     };
     info(pid: [Term<'a>]) => |env, inner| {
         let process = process(inner, pid)?;
         let links: Vec<_> = inner.simulation.links(process).into_iter().filter_map(|id| inner.pids(id).shown).collect();
-        let name = inner.simulation.registered_name(process).map(|name| inner.atom(name, env)).transpose()?;
+        let name = inner.simulation.registered_name(process).map(|name| inner.atom(name)).transpose()?;
         (links, inner.simulation.traps(process), name, inner.simulation.queue_len(process))
     };
     real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
@@ -164,7 +164,7 @@ queries! {
     choices() => |env, inner| inner.simulation.choices().to_vec();
     processes() => |env, inner| {
         let all = (0..inner.simulation.process_count()).map(ProcessId);
-        all.map(|process| process_entry(env, inner, process)).collect::<Result<Vec<_>, Fault>>()?
+        all.map(|process| process_entry(inner, process)).collect::<Result<Vec<_>, Fault>>()?
     };
 }
 
@@ -201,18 +201,14 @@ fn close<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     terms::answer(env, session.close().map(|()| done(env)))
 }
 
-fn node_atoms(env: Env<'_>, inner: &mut Inner, nodes: Vec<NodeId>) -> Result<Vec<Atom>, Fault> {
-    nodes.into_iter().map(|node| inner.node_atom(node, env)).collect()
-}
-
-fn process_entry(env: Env<'_>, inner: &mut Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>), Fault> {
+fn process_entry(inner: &Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>), Fault> {
     let node = inner.simulation.node_of(process).ok_or(Fault::BadArgument)?;
     let name = inner
         .simulation
         .name_of(process)
-        .map(|name| inner.atom(name, env))
+        .map(|name| inner.atom(name))
         .transpose()?;
-    Ok((process.0, inner.node_atom(node, env)?, name))
+    Ok((process.0, inner.node_atom(node)?, name))
 }
 
 /// Atoms are the same for the whole life of the VM: each kind is looked up in its table once.
@@ -230,7 +226,7 @@ fn kind_atom(env: Env<'_>, kind: Kind) -> Result<Atom, Fault> {
 
 /// `{step, time, process, node, kind, object, detail, digest, text}`; a tuple too long for the derived encoders.
 fn event_term<'a>(env: Env<'a>, inner: &mut Inner, event: &Event) -> Result<Term<'a>, Fault> {
-    let node = event.node.map(|node| inner.node_atom(node, env)).transpose()?;
+    let node = event.node.map(|node| inner.node_atom(node)).transpose()?;
     let fields = [
         event.step.encode(env),
         event.time.encode(env),

@@ -82,7 +82,8 @@ impl Session {
 }
 
 impl Inner {
-    pub(crate) fn new(simulation: Simulation, warden: LocalPid) -> Self {
+    /// `control` is the name of the control node, the first that the core has been given.
+    pub(crate) fn new(simulation: Simulation, warden: LocalPid, control: Atom) -> Self {
         Inner {
             simulation,
             warden,
@@ -90,7 +91,7 @@ impl Inner {
             ids: BTreeMap::new(),
             reals: BTreeMap::new(),
             symbols: BTreeMap::new(),
-            atoms: Vec::new(),
+            atoms: vec![control],
         }
     }
 
@@ -133,18 +134,28 @@ impl Inner {
         if let Some(&symbol) = self.symbols.get(&term.as_c_arg()) {
             return Ok(symbol);
         }
-        let symbol = self.simulation.intern(&term.atom_to_string()?);
+        let symbol = self.simulation.intern(&atom_text(term)?);
         self.symbols.insert(term.as_c_arg(), symbol);
+        // Numbers are given in order, so a new one is the next; the control node's name has been there from the start.
+        if self.atoms.len() == symbol.0 as usize {
+            self.atoms.push(name);
+        }
         Ok(symbol)
     }
 
-    /// The atom of a name; the core was given it as text, so it exists.
-    pub(crate) fn atom(&mut self, symbol: Symbol, env: Env<'_>) -> Result<Atom, Fault> {
-        while self.atoms.len() <= symbol.0 as usize {
-            let next = Symbol(self.atoms.len() as u32);
-            self.atoms.push(Atom::from_str(env, self.simulation.symbol(next))?);
-        }
-        Ok(self.atoms[symbol.0 as usize])
+    /// The atom of a name that the core knows.
+    pub(crate) fn atom(&self, symbol: Symbol) -> Result<Atom, Fault> {
+        self.atoms.get(symbol.0 as usize).copied().ok_or(Fault::BadArgument)
+    }
+
+    /// A node that the run has met, by its name; a question must not make the run meet another.
+    pub(crate) fn known_node(&self, name: Atom, env: Env<'_>) -> Option<NodeId> {
+        let symbol = self.symbols.get(&name.encode(env).as_c_arg());
+        let control = (name == self.atoms[0]).then_some(Symbol(0));
+        symbol
+            .copied()
+            .or(control)
+            .and_then(|symbol| self.simulation.node_id(symbol))
     }
 
     /// A node by its name; one that was never started is down.
@@ -153,7 +164,22 @@ impl Inner {
         Ok(self.simulation.unknown_node(symbol)?)
     }
 
-    pub(crate) fn node_atom(&mut self, node: NodeId, env: Env<'_>) -> Result<Atom, Fault> {
-        self.atom(self.simulation.node_symbol(node), env)
+    pub(crate) fn node_atom(&self, node: NodeId) -> Result<Atom, Fault> {
+        self.atom(self.simulation.node_symbol(node))
     }
+}
+
+/// The text of an atom, whatever its characters: the VM's own call for it knows Latin-1 only before OTP 26, so it is
+/// read from the atom's external format (Erlang External Term Format, `SMALL_ATOM_UTF8_EXT` and its kin).
+pub(crate) fn atom_text(atom: Term<'_>) -> Result<String, Fault> {
+    let format = atom.to_binary();
+    let (latin1, name) = match format.as_slice() {
+        [131, 119, _, name @ ..] | [131, 118, _, _, name @ ..] => (false, name),
+        [131, 115, _, name @ ..] | [131, 100, _, _, name @ ..] => (true, name),
+        _ => return Err(Fault::BadArgument),
+    };
+    if latin1 {
+        return Ok(name.iter().copied().map(char::from).collect());
+    }
+    String::from_utf8(name.to_vec()).map_err(|_| Fault::BadArgument)
 }

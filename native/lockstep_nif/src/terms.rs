@@ -165,7 +165,7 @@ fn grant_term<'a>(env: Env<'a>, inner: &mut Inner, grant: Grant) -> Result<Term<
         Grant::Parked(MessageId(id)) => (parked(), id).encode(env),
         Grant::Timer(Some((left, MessageId(id)))) => (left, id).encode(env),
         Grant::Timer(None) => false.encode(env),
-        Grant::Node(node) => inner.node_atom(node, env)?.encode(env),
+        Grant::Node(node) => inner.node_atom(node)?.encode(env),
         Grant::Ended => ended().encode(env),
         Grant::Die(Death::Signal(MessageId(id))) => (die(), id).encode(env),
         Grant::Die(Death::System(reason)) => (die(), reason_atom(reason)).encode(env),
@@ -184,7 +184,7 @@ fn item_term<'a>(env: Env<'a>, inner: &mut Inner, item: Item) -> Result<Term<'a>
         Item::Parked(MessageId(id)) => (parked(), id).encode(env),
         Item::Down(RefId(reference), reason) => (down(), reference, reason_atom(reason)).encode(env),
         Item::Exit(from, reason) => (exit(), shown(env, inner, from), reason_atom(reason)).encode(env),
-        Item::NodeDown(node) => (nodedown(), inner.node_atom(node, env)?).encode(env),
+        Item::NodeDown(node) => (nodedown(), inner.node_atom(node)?).encode(env),
     })
 }
 

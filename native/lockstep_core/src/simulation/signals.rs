@@ -258,9 +258,25 @@ impl Simulation {
     fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
         match content {
             Content::Message(target) => self.deliver_message(from, id, target),
-            Content::Exit { from, to, link, class } => self.deliver_exit(from, to, link, class, Death::Signal(id)),
-            Content::Down { reference, to } => self.deliver_down(to, reference, Item::Term(id)),
+            Content::Exit { from, to, link, class } => {
+                if self.alive(to) && (link || self.apart(from, to)) {
+                    self.event(Some(to), Kind::ExitSignal, id.0, u64::from(from.0));
+                }
+                self.deliver_exit(from, to, link, class, Death::Signal(id));
+            }
+            Content::Down { reference, to } => {
+                if self.watches(to, reference) {
+                    self.event(Some(to), Kind::Down, id.0, reference.0);
+                }
+                self.deliver_down(to, reference, Item::Term(id));
+            }
         }
+    }
+
+    /// Whether what one process sends another is delivered in a step of its own. Otherwise the delivery is part of the
+    /// sending and no event.
+    fn apart(&self, from: ProcessId, to: ProcessId) -> bool {
+        self.home(from) != self.home(to) || (self.config.async_delivery && from != to)
     }
 
     fn deliver_message(&mut self, from: ProcessId, id: MessageId, target: Target) {
@@ -271,8 +287,7 @@ impl Simulation {
         };
         match receiver.filter(|&process| self.alive(process)) {
             Some(process) => {
-                // A local delivery is part of its send and no event of its own.
-                if self.home(from) != self.home(process) || (self.config.async_delivery && from != process) {
+                if self.apart(from, process) {
                     self.event(Some(process), Kind::Deliver, id.0, u64::from(from.0));
                 }
                 self.drop_in(process, item);
