@@ -103,7 +103,7 @@ defmodule Lockstep.Runtime.Information do
 
   defp item(:current_stacktrace, _ctx, _pid, facts) do
     {:current_stacktrace, stack} = Process.info(facts.real, :current_stacktrace)
-    Stack.clean(stack)
+    Stack.current(stack)
   end
 
   defp item(:current_function, ctx, pid, facts) do

@@ -25,6 +25,15 @@ defmodule Lockstep.Runtime.Stack do
     end)
   end
 
+  @doc "The stack of a process in the midst of a call of the runtime: what that has called in turn is left out as well."
+  @spec current(Exception.stacktrace()) :: Exception.stacktrace()
+  def current(stack) do
+    {runtime, program} = Enum.split_while(stack, &(not program?(&1)))
+    clean((runtime |> Enum.reverse() |> Enum.take_while(&(not own?(&1))) |> Enum.reverse()) ++ program)
+  end
+
+  defp program?({module, _, _, _}), do: Instrument.guest?(module) or Instrument.in_place?(module)
+
   @doc """
   Raises what the runtime's version of `module.function` has raised, as that function itself would.
 
@@ -33,18 +42,18 @@ defmodule Lockstep.Runtime.Stack do
   @spec fail(:error | :exit | :throw, term(), Exception.stacktrace(), mfa :: {module(), atom(), [term()]}) ::
           no_return()
   def fail(class, reason, stack, {module, function, arguments}) do
-    case drop_runtime(stack) do
+    case drop_runtime(stack, module) do
       ^stack -> :erlang.raise(class, reason, stack)
       callers -> :erlang.raise(class, reason, [{module, function, arguments, information(module)} | callers])
     end
   end
 
   # The runtime may in turn have called the VM's own function, with what the program must not see.
-  defp drop_runtime([{module, _, arguments, _} | [next | _] = rest] = stack) when is_list(arguments) do
-    if module in [:erlang, :ets] and own?(next), do: drop_runtime(rest), else: drop_own(stack)
+  defp drop_runtime([{called, _, arguments, _} | [next | _] = rest] = stack, module) when is_list(arguments) do
+    if called in [:erlang, module] and own?(next), do: drop_own(rest), else: drop_own(stack)
   end
 
-  defp drop_runtime(stack), do: drop_own(stack)
+  defp drop_runtime(stack, _module), do: drop_own(stack)
 
   defp drop_own(stack), do: Enum.drop_while(stack, &own?/1)
 

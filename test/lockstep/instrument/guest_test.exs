@@ -54,7 +54,7 @@ defmodule Lockstep.Instrument.GuestTest do
   # have no such handler.
   defp in_guest(fun) do
     Code.ensure_loaded!(Handler)
-    Instrument.load_guest!(Enum)
+    Enum.each([Access, Enum, Keyword, Map], &Instrument.load_guest!/1)
 
     Task.async(fn ->
       Process.flag(:error_handler, Handler)

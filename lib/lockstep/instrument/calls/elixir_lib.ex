@@ -1,7 +1,9 @@
 defmodule Lockstep.Instrument.Calls.ElixirLib do
   @moduledoc false
   # How the modules of Elixir's applications are treated. A module on no list is :guest: `GenServer`, `Task`,
-  # `Agent`, `Registry`, `Supervisor`, `Process`, `Node`, `Stream` and the rest run as instrumented copies.
+  # `Agent`, `Registry`, `Supervisor`, `Process`, `Node`, `Stream` and the rest run as instrumented copies. So do pure
+  # modules that go through maps (`Map`, `MapSet`, `Keyword.new/1`), see `Lockstep.Runtime.Maps`, and protocols that
+  # programs implement.
 
   @native [
     Atom,
@@ -16,49 +18,33 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Code.Identifier,
     Code.Normalizer,
     Code.Typespec,
-    Config.Provider,
     Date.Range,
-    Dict,
     Duration,
     EEx,
-    Exception,
     File.Stat,
     Float,
-    Function,
-    HashDict,
-    HashSet,
     IO.ANSI,
-    IO.ANSI.Docs,
     IO.ANSI.Sequence,
     Inspect,
     Inspect.Algebra,
-    Inspect.Opts,
     Integer,
-    JSON,
-    JSON.Encoder,
     Kernel.SpecialForms,
     Kernel.Typespec,
     Kernel.Utils,
-    Keyword,
     List,
     Macro,
     Macro.Env,
-    Map,
-    MapSet,
     Module,
-    OptionParser,
     Protocol,
     Range,
     Record,
     Regex,
-    Set,
     Stream.Reducers,
     String,
     String.Break,
     String.Tokenizer,
     String.Unicode,
     Tuple,
-    URI,
     Version,
     Version.Parser,
     Version.Requirement,
@@ -77,6 +63,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
 
   @escapes [
     Config,
+    Config.Provider,
     Config.Reader,
     File,
     File.Stream,
@@ -112,6 +99,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {DateTime, :native, [{:guest, ~w(now now! utc_now)a}]},
     {NaiveDateTime, :native, [{:guest, ~w(local_now utc_now)a}]},
     {Time, :native, [{:guest, ~w(utc_now)a}]},
+    # To say more about an error it reads the object code of modules.
+    {Exception, :guest, [{:native, ~w(blame blame_mfa)a}]},
     {ExUnit, :escape, [{:native, ~w(plural_rule)a}]},
     # What a failed `assert_receive` prints: the mailbox it shows has to be the virtual one.
     {ExUnit.Assertions, :native, [{:guest, [__timeout__: [5]]}]},
@@ -127,7 +116,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
            get_process_level level levels metadata put_process_level delete_process_level reset_metadata)a}
      ]},
     {Mix, :escape, [{:native, ~w(env target)a}]},
-    {Path, :native, [{:escape, ~w(relative_to_cwd wildcard)a}]},
+    {Inspect.Opts, :native, [{:escape, [default_inspect_fun: [1]]}]},
     {System, :guest,
      [
        {:native,
@@ -139,11 +128,14 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
      ]}
   ]
 
-  @families ~w(Elixir.Collectable. Elixir.Enumerable. Elixir.Inspect. Elixir.List.Chars. Elixir.String.Chars.)
+  @families ~w(Elixir.Inspect. Elixir.List.Chars. Elixir.String.Chars.)
 
   @doc "Modules that run as they are, with the exceptions and protocol implementations of the Elixir in use."
   @spec native() :: [module()]
-  def native, do: Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) -- @escapes
+  def native,
+    do:
+      Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) --
+        (@escapes ++ Enum.map(@mixed, &elem(&1, 0)))
 
   @doc "Modules with effects that are not simulated."
   @spec escapes() :: [module()]

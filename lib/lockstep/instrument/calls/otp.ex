@@ -2,7 +2,8 @@ defmodule Lockstep.Instrument.Calls.OTP do
   @moduledoc false
   # How the modules of kernel, stdlib and a few more Erlang applications are treated. A module on no list is :guest.
 
-  # Pure, or confined to the calling process. Functions that take closures run guest closures unharmed.
+  # Pure, or confined to the calling process. Functions that take closures run guest closures unharmed. Pure modules that
+  # go through maps (`:sets`, `:io_lib`) are guests, see `Lockstep.Runtime.Maps`.
   @native [
     # stdlib
     :argparse,
@@ -20,35 +21,24 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :erl_internal,
     :erl_kernel_errors,
     :erl_lint,
-    :erl_parse,
     :erl_posix_msg,
     :erl_pp,
     :erl_scan,
     :erl_stdlib_errors,
-    :eval_bits,
-    :filename,
     :gb_sets,
     :gb_trees,
-    :io_lib,
-    :io_lib_format,
     :io_lib_fread,
-    :io_lib_pretty,
-    :json,
     :lists,
-    :logger_filters,
-    :logger_formatter,
     :maps,
     :math,
     :ms_transform,
     :orddict,
     :ordsets,
     :otp_internal,
-    :proplists,
     :queue,
     :rand,
     :random,
     :re,
-    :sets,
     :sofs,
     :string,
     :unicode,
@@ -84,12 +74,12 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :disk_log_sup,
     :edlin,
     :edlin_expand,
-    :epp,
     :eprof,
     :erl_compile,
     :erl_compile_server,
     :erl_ddll,
     :erl_eval,
+    :eval_bits,
     :erl_signal_handler,
     :erl_tar,
     :erl_tracer,
@@ -98,7 +88,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :error_logger_tty_h,
     :erts_code_purger,
     :erts_dirty_process_signal_handler,
-    :erts_internal,
     :erts_literal_area_collector,
     :escript,
     :file_io_server,
@@ -234,6 +223,11 @@ defmodule Lockstep.Instrument.Calls.OTP do
      [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers stop)a}]},
     # Reading an application's specification is like loading its code.
     {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
+    # It makes terms of maps, in the order of their keys.
+    {:erl_parse, :native, [{:guest, ~w(abstract)a}]},
+    {:epp, :escape, [{:native, ~w(default_encoding encoding_to_string format_error)a}]},
+    {:erts_internal, :escape, [{:native, [mc_refill: [1]]}]},
+    {:proplists, :native, [{:guest, ~w(from_map)a}]},
     {:erts_debug, :escape, [{:native, ~w(flat_size same size size_shared)a}]},
     {:ets, :escape,
      [

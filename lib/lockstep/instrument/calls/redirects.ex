@@ -101,7 +101,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Log.Capture, ExUnit.CaptureLog, [capture_log: [1, 2], with_log: [1, 2]]},
     {R.Assertions, ExUnit.Assertions, [{{:__timeout__, :timeout}, [2]}]},
     {R.Call, :erlang, [apply: [2, 3], make_fun: [3]]},
-    {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2]]},
+    {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2], fun_to_list: [1]]},
     {R.Ets.Ownership, :ets, [new: [2], give_away: [3], setopts: [2], rename: [2]]},
     {R.Ets.Information, :ets, [info: [1, 2], whereis: [1], all: [0], safe_fixtable: [2]]},
     {R.Ets.Compiled, :ets,
@@ -139,6 +139,22 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        slot: [2],
        repair_continuation: [2]
      ]},
+    {R.Maps, :maps,
+     [
+       to_list: [1],
+       keys: [1],
+       values: [1],
+       iterator: [1, 2],
+       fold: [3],
+       foreach: [2],
+       map: [2],
+       filter: [2],
+       filtermap: [2],
+       merge_with: [3],
+       intersect_with: [3]
+     ]},
+    {R.Maps, :erts_internal, [mc_iterator: [1]]},
+    {R.Terms, :erlang, [term_to_binary: [1, 2], term_to_iovec: [1, 2]]},
     {R.Enumeration, Enum, Enum.map(R.Enumeration.functions(), fn {name, arity} -> {name, [arity]} end)},
     # `Kernel` exports these as functions too: `apply(Kernel, :self, [])` must not get past.
     {R.Message, Kernel, [send: [2]]},
@@ -159,4 +175,16 @@ defmodule Lockstep.Instrument.Calls.Redirects do
       {{module, from, arity}, {:runtime, target, to}}
     end
   end
+
+  # The operator `!` is `send/2` as well; of two names the one that they share is the more likely.
+  @origins for {target, module, functions} <- Enum.reverse(@rows),
+               {name, arities} <- Enum.sort_by(functions, &is_atom(elem(&1, 0))),
+               arity <- arities,
+               {from, to} = if(is_tuple(name), do: name, else: {name, name}),
+               into: %{},
+               do: {{target, to, arity}, {module, from}}
+
+  @doc "The function that a function of the runtime stands for, if it stands for one."
+  @spec origin(mfa()) :: {module(), atom()} | nil
+  def origin(function), do: Map.get(@origins, function)
 end

@@ -18,7 +18,7 @@ defmodule Lockstep.Instrument.Transform.Failures do
   @doc "Whether a failure of the redirected function has to show the function itself."
   @spec show?(mfa()) :: boolean()
   def show?({module, function, arity}) do
-    module in [:erlang, :ets] and arity > 0 and function not in @unwrapped
+    arity > 0 and function not in @unwrapped and (module == :erlang or :erlang.is_builtin(module, function, arity))
   end
 
   @doc "The call that `call` makes of the arguments, in the place of a call of `original`."
