@@ -100,7 +100,7 @@ defmodule Lockstep.Instrument.GuestTest do
             guest(:gen_server).enter_loop(Counter, [], 1)
           end)
 
-        assert GenServer.call(server, :next) == 1
+        assert GenServer.call(server, :next, :infinity) == 1
         GenServer.cast(server, {:add, 10})
         Process.sleep(100)
         assert guest(GenServer).call(server, :next) == 112
