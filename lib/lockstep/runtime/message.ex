@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn, WrongArgument}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
@@ -31,10 +31,13 @@ defmodule Lockstep.Runtime.Message do
         :erlang.send(destination, message, options)
 
       ctx ->
+        unless options?(options), do: WrongArgument.fail(:send, [destination, message, options], :badopt)
         inside(ctx, destination, message)
         :ok
     end
   end
+
+  defp options?(options), do: is_list(options) and Enum.all?(options, &(&1 in [:noconnect, :nosuspend]))
 
   defp inside(ctx, destination, message) do
     Services.ensure(ctx, destination)

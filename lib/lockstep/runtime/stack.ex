@@ -43,8 +43,11 @@ defmodule Lockstep.Runtime.Stack do
           no_return()
   def fail(class, reason, stack, {module, function, arguments}) do
     case drop_runtime(stack, module) do
-      ^stack -> :erlang.raise(class, reason, stack)
-      callers -> :erlang.raise(class, reason, [{module, function, arguments, information(module)} | callers])
+      ^stack ->
+        :erlang.raise(class, reason, stack)
+
+      callers ->
+        :erlang.raise(class, reason, [{module, function, arguments, information(module, function, stack)} | callers])
     end
   end
 
@@ -57,9 +60,11 @@ defmodule Lockstep.Runtime.Stack do
 
   defp drop_own(stack), do: Enum.drop_while(stack, &own?/1)
 
-  # For other modules OTP would look at tables of the host to say what is wrong.
-  defp information(:erlang), do: [error_info: %{module: :erl_erts_errors}]
-  defp information(_), do: []
+  # The VM's own function has said what is wrong, when it was called. For other modules than `:erlang` OTP would look at
+  # tables of the host to say so.
+  defp information(:erlang, function, [{:erlang, function, _, [_ | _] = location} | _]), do: location
+  defp information(:erlang, _function, _stack), do: [error_info: %{module: :erl_erts_errors}]
+  defp information(_module, _function, _stack), do: []
 
   @doc "Cleans the stack trace in an exit reason, if there is one: a process that raised exits with `{reason, stack}`."
   @spec clean_reason(term()) :: term()

@@ -3,96 +3,116 @@ defmodule Lockstep.Runtime.Timer do
   # Timers. The core knows when one fires; its message is parked in the run's store under the number the core gave.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Turn}
+  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Turn, WrongArgument}
 
-  @max_time 4_294_967_295
+  # The VM's clock ends there, and so do the timers; in ms of monotonic time.
+  @end_of_time 8_646_911_283_000
 
   @type destination :: pid() | atom()
 
   @doc "`:erlang.start_timer/3`."
   @spec start_timer(non_neg_integer(), destination(), term()) :: reference()
-  def start_timer(time, destination, message), do: start_timer(time, destination, message, [])
+  def start_timer(time, destination, message) do
+    case Context.get() do
+      nil -> :erlang.start_timer(time, destination, message)
+      ctx -> start(ctx, {:start_timer, [time, destination, message]}, [], &{:timeout, &1, message})
+    end
+  end
 
   @doc "`:erlang.start_timer/4`."
   @spec start_timer(integer(), destination(), term(), keyword()) :: reference()
   def start_timer(time, destination, message, options) do
     case Context.get() do
       nil -> :erlang.start_timer(time, destination, message, options)
-      ctx -> start(ctx, time, destination, options, &{:timeout, &1, message}, {:start_timer, message})
+      ctx -> start(ctx, {:start_timer, [time, destination, message, options]}, options, &{:timeout, &1, message})
     end
   end
 
   @doc "`:erlang.send_after/3`."
   @spec send_after(non_neg_integer(), destination(), term()) :: reference()
-  def send_after(time, destination, message), do: send_after(time, destination, message, [])
+  def send_after(time, destination, message) do
+    case Context.get() do
+      nil -> :erlang.send_after(time, destination, message)
+      ctx -> start(ctx, {:send_after, [time, destination, message]}, [], fn _ref -> message end)
+    end
+  end
 
   @doc "`:erlang.send_after/4`."
   @spec send_after(integer(), destination(), term(), keyword()) :: reference()
   def send_after(time, destination, message, options) do
     case Context.get() do
       nil -> :erlang.send_after(time, destination, message, options)
-      ctx -> start(ctx, time, destination, options, fn _ref -> message end, {:send_after, message})
+      ctx -> start(ctx, {:send_after, [time, destination, message, options]}, options, fn _ref -> message end)
     end
   end
 
-  defp start(ctx, time, destination, options, to_message, {function, message}) do
-    unless valid?(ctx, time, destination, options) do
-      badarg(function, [time, destination, message, options])
-    end
-
+  defp start(ctx, {function, [time, destination, message | _] = args}, options, to_message) do
+    with {:error, cause} <- check(ctx, time, destination, options), do: WrongArgument.fail(function, args, cause)
     {ref, number} = Identity.new_ref(ctx)
-    delay = delay(ctx, time, options)
+    delay = max(due(ctx, time, options) - Native.now(ctx.session), 0)
     {:parked, id} = Turn.take(Native.start_timer(ctx.session, ctx.id, delay, destination, number))
     :ets.insert(ctx.store, {id, to_message.(ref)})
     Turn.note(ctx, fn -> {"#{function} #{time} ms: #{inspect(message)}", {time, message}} end)
     ref
   end
 
-  defp valid?(ctx, time, destination, options) do
-    is_integer(time) and flags?(options, [:abs]) and (options[:abs] == true or time in 0..@max_time) and
-      local?(ctx, destination)
+  defp check(ctx, time, destination, options) do
+    cond do
+      not flags?(options, [:abs]) -> {:error, :badopt}
+      not is_integer(time) or not local?(ctx, destination) -> {:error, :none}
+      time < 0 and options[:abs] != true -> {:error, :time}
+      due(ctx, time, options) > Clock.at_monotonic_ms(@end_of_time) -> {:error, :time}
+      true -> :ok
+    end
   end
 
   # Only processes of the caller's own node can have timers. A pid of no node at all is left to the core to refuse.
   defp local?(ctx, pid) when is_pid(pid), do: Native.node_of(ctx.session, pid) in [ctx.node, nil]
   defp local?(_ctx, name), do: is_atom(name)
 
-  defp delay(ctx, time, options) do
-    if options[:abs] == true do
-      max(Clock.at_monotonic_ms(time) - Native.now(ctx.session), 0)
-    else
-      time * 1000
-    end
+  # When it fires, in microseconds since the start of the run.
+  defp due(ctx, time, options) do
+    if options[:abs] == true, do: Clock.at_monotonic_ms(time), else: Native.now(ctx.session) + time * 1000
   end
 
   @doc "`:erlang.cancel_timer/1`."
   @spec cancel_timer(reference()) :: non_neg_integer() | false
-  def cancel_timer(ref), do: cancel_timer(ref, [])
+  def cancel_timer(ref) do
+    case Context.get() do
+      nil -> :erlang.cancel_timer(ref)
+      ctx -> ask(ctx, {:cancel_timer, [ref]}, [], [])
+    end
+  end
 
   @doc "`:erlang.cancel_timer/2`."
   @spec cancel_timer(reference(), keyword()) :: non_neg_integer() | false | :ok
   def cancel_timer(ref, options) do
     case Context.get() do
       nil -> :erlang.cancel_timer(ref, options)
-      ctx -> ask(ctx, :cancel_timer, ref, options, [:async, :info])
+      ctx -> ask(ctx, {:cancel_timer, [ref, options]}, options, [:async, :info])
     end
   end
 
   @doc "`:erlang.read_timer/1`."
   @spec read_timer(reference()) :: non_neg_integer() | false
-  def read_timer(ref), do: read_timer(ref, [])
+  def read_timer(ref) do
+    case Context.get() do
+      nil -> :erlang.read_timer(ref)
+      ctx -> ask(ctx, {:read_timer, [ref]}, [], [])
+    end
+  end
 
   @doc "`:erlang.read_timer/2`."
   @spec read_timer(reference(), keyword()) :: non_neg_integer() | false | :ok
   def read_timer(ref, options) do
     case Context.get() do
       nil -> :erlang.read_timer(ref, options)
-      ctx -> ask(ctx, :read_timer, ref, options, [:async])
+      ctx -> ask(ctx, {:read_timer, [ref, options]}, options, [:async])
     end
   end
 
-  defp ask(ctx, function, ref, options, allowed) do
-    unless is_reference(ref) and flags?(options, allowed), do: badarg(function, [ref, options])
+  defp ask(ctx, {function, [ref | _] = args}, options, allowed) do
+    unless is_reference(ref) and flags?(options, allowed), do: WrongArgument.fail(function, args, :none)
     left = ctx |> left(function, Identity.number(ref)) |> milliseconds()
     Turn.note(ctx, fn -> {"#{function}: #{left}", left} end)
     answer(ctx, function, ref, left, Map.new(options))
@@ -124,10 +144,5 @@ defmodule Lockstep.Runtime.Timer do
   defp flags?(options, allowed) do
     is_list(options) and Enum.all?(options, &match?({key, value} when is_atom(key) and is_boolean(value), &1)) and
       Enum.all?(options, fn {key, _} -> key in allowed end)
-  end
-
-  defp badarg(function, args) do
-    {:current_stacktrace, [_info, _badarg | stack]} = Process.info(self(), :current_stacktrace)
-    :erlang.raise(:error, :badarg, [{:erlang, function, args, []} | stack])
   end
 end
