@@ -11,12 +11,12 @@ defmodule ShopTest do
 
   @moduletag timeout: 300_000
 
-  @tag lockstep: [seeds: 1..1000]
+  @tag lockstep: [seeds: 1..1000, escapes: :raise]
   test "what is paid for is sold, and nothing gets lost" do
     ShopScenario.day()
   end
 
-  @tag lockstep: [seeds: 1..1000]
+  @tag lockstep: [seeds: 1..1000, escapes: :raise]
   test "a branch that closes stops its orders first, and they put back what is not paid for" do
     [north, south] = open([:north, :south])
 
@@ -32,7 +32,7 @@ defmodule ShopTest do
     assert_books_agree(north)
   end
 
-  @tag lockstep: [seeds: 1..1000]
+  @tag lockstep: [seeds: 1..1000, escapes: :raise]
   test "a branch survives the other one's node, and an order that is killed" do
     [north, south] = open([:north, :south])
     for branch <- [north, south], id <- 1..3, do: :ok = place({branch, id})
@@ -50,7 +50,7 @@ defmodule ShopTest do
     assert_books_agree(north)
   end
 
-  @tag lockstep: [seeds: 1..1000]
+  @tag lockstep: [seeds: 1..1000, escapes: :raise]
   test "what has started after the bank is restarted with it" do
     [north] = open([:north])
 
