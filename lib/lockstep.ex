@@ -82,28 +82,28 @@ defmodule Lockstep do
       Lockstep.spawn(fn -> Lockstep.send(:server, :hello) end)
   """
   @spec spawn((... -> term())) :: pid()
-  def spawn(fun), do: inside("spawn/1", fn _ctx -> Runtime.Process.spawn(fun) end)
+  def spawn(fun), do: inside("spawn/1", fn _ctx -> Runtime.Spawning.spawn(fun) end)
 
   @doc """
   Starts a process on the caller's node that calls `apply(module, function, args)`.
   """
   @spec spawn(module(), atom(), [term()]) :: pid()
   def spawn(module, function, args) do
-    inside("spawn/3", fn _ctx -> Runtime.Process.spawn(module, function, args) end)
+    inside("spawn/3", fn _ctx -> Runtime.Spawning.spawn(module, function, args) end)
   end
 
   @doc """
   As `spawn/1`, and links the process to the caller.
   """
   @spec spawn_link((... -> term())) :: pid()
-  def spawn_link(fun), do: inside("spawn_link/1", fn _ctx -> Runtime.Process.spawn_link(fun) end)
+  def spawn_link(fun), do: inside("spawn_link/1", fn _ctx -> Runtime.Spawning.spawn_link(fun) end)
 
   @doc """
   As `spawn/3`, and links the process to the caller.
   """
   @spec spawn_link(module(), atom(), [term()]) :: pid()
   def spawn_link(module, function, args) do
-    inside("spawn_link/3", fn _ctx -> Runtime.Process.spawn_link(module, function, args) end)
+    inside("spawn_link/3", fn _ctx -> Runtime.Spawning.spawn_link(module, function, args) end)
   end
 
   @doc """
@@ -113,14 +113,14 @@ defmodule Lockstep do
       {:DOWN, ^ref, :process, ^pid, :boom} = Lockstep.recv()
   """
   @spec spawn_monitor((... -> term())) :: {pid(), reference()}
-  def spawn_monitor(fun), do: inside("spawn_monitor/1", fn _ctx -> Runtime.Process.spawn_monitor(fun) end)
+  def spawn_monitor(fun), do: inside("spawn_monitor/1", fn _ctx -> Runtime.Spawning.spawn_monitor(fun) end)
 
   @doc """
   As `spawn/3`, and monitors the process.
   """
   @spec spawn_monitor(module(), atom(), [term()]) :: {pid(), reference()}
   def spawn_monitor(module, function, args) do
-    inside("spawn_monitor/3", fn _ctx -> Runtime.Process.spawn_monitor(module, function, args) end)
+    inside("spawn_monitor/3", fn _ctx -> Runtime.Spawning.spawn_monitor(module, function, args) end)
   end
 
   @doc """

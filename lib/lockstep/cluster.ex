@@ -121,7 +121,7 @@ defmodule Lockstep.Cluster do
 
   defp start_process(ctx, node, fun, options) do
     check_up(ctx, node)
-    Runtime.Process.spawn_on(node, fun, options)
+    Runtime.Spawning.spawn_on(node, fun, options)
   end
 
   @doc """
@@ -139,7 +139,7 @@ defmodule Lockstep.Cluster do
     tag = Runtime.Unique.make_ref()
     caller = Runtime.Process.self()
     body = fn -> Runtime.Message.send(caller, {tag, outcome(fun)}) end
-    {_pid, monitor} = Runtime.Process.spawn_opt(node, body, [:monitor])
+    {_pid, monitor} = Runtime.Spawning.spawn_opt(node, body, [:monitor])
     await(tag, monitor)
   end
 

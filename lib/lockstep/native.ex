@@ -64,6 +64,10 @@ defmodule Lockstep.Native do
   def unalias(_session, _me, _number), do: err()
   @spec signal(session(), id(), pid(), class()) :: next()
   def signal(_session, _me, _pid, _class), do: err()
+  @spec suspend(session(), id(), pid(), boolean()) :: next()
+  def suspend(_session, _me, _pid, _once?), do: err()
+  @spec resume(session(), id(), pid()) :: next()
+  def resume(_session, _me, _pid), do: err()
   @spec exit(session(), id(), class()) :: next()
   def exit(_session, _me, _class), do: err()
   @spec trap_exit(session(), id(), boolean()) :: next()
@@ -136,6 +140,10 @@ defmodule Lockstep.Native do
   def names(_session, _node), do: err()
   @spec info(session(), pid()) :: {[pid()], boolean(), atom(), natural()} | {:error, atom()}
   def info(_session, _pid), do: err()
+  @spec inbox(session(), pid()) :: [term()] | {:error, atom()}
+  def inbox(_session, _pid), do: err()
+  @spec ties(session(), pid()) :: {[pid()], [{pid(), pos_integer()}], suspended? :: boolean()} | {:error, atom()}
+  def ties(_session, _pid), do: err()
   @spec progress(session()) :: natural()
   def progress(_session), do: err()
   @spec real_pids(session()) :: [pid()]

@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Base do
   # The bottom of every process of a run.
 
   alias Lockstep.{Instrument, Native}
-  alias Lockstep.Runtime.{Context, Ending, Identity, Leader, Stack, Turn}
+  alias Lockstep.Runtime.{Context, Ending, Identity, Leader, Log, Stack, Turn}
 
   @doc "Starts the real process for process `id` on `node`; it waits for its first turn."
   @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term())) :: pid()
@@ -34,6 +34,25 @@ defmodule Lockstep.Runtime.Base do
     Ending.finish(ctx, run(ctx, body))
   end
 
+  @doc "Goes on with `body` as if the caller had just been started: its stack, and all who would catch, are gone."
+  @spec begin_anew((... -> term())) :: no_return()
+  def begin_anew(body) do
+    # With a message there, hibernation is over at once; what it does to the stack is what is wanted of it.
+    send(self(), :"$lockstep_wake")
+    :erlang.hibernate(__MODULE__, :awake, [body])
+  end
+
+  @doc false
+  @spec awake((... -> term())) :: :ok
+  def awake(body) do
+    receive do
+      :"$lockstep_wake" -> :ok
+    end
+
+    ctx = Context.get()
+    Ending.finish(ctx, run(ctx, body))
+  end
+
   defp run(%{id: 0} = ctx, body) do
     result =
       try do
@@ -52,7 +71,12 @@ defmodule Lockstep.Runtime.Base do
     :normal
   catch
     :exit, reason -> Stack.clean_reason(reason)
-    :error, reason -> {reason, Stack.clean(__STACKTRACE__)}
-    :throw, value -> {{:nocatch, value}, Stack.clean(__STACKTRACE__)}
+    :error, reason -> crashed({reason, Stack.clean(__STACKTRACE__)})
+    :throw, value -> crashed({{:nocatch, value}, Stack.clean(__STACKTRACE__)})
+  end
+
+  defp crashed(reason) do
+    Log.emulator(reason)
+    reason
   end
 end

@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Information do
   # What `process_info` tells: the virtual side of things, without our own bookkeeping.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Leader, Mailbox, Monitor, Stack, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Flags, Leader, Mailbox, Monitor, Stack, Turn}
 
   # Processes as objects of an access; above the numbers of tables and nodes.
   @object 2_000_000_000
@@ -24,7 +24,15 @@ defmodule Lockstep.Runtime.Information do
 
   # How much memory a process takes depends on the VM, and crash reports say it: here it is that of one that has just
   # started.
-  @memory %{heap_size: 233, total_heap_size: 233, stack_size: 10, memory: 2688}
+  @constants %{
+    heap_size: 233,
+    total_heap_size: 233,
+    stack_size: 10,
+    memory: 2688,
+    catchlevel: 0,
+    binary: [],
+    last_calls: false
+  }
 
   @doc "Looks at a process of the caller's node, as a step."
   @spec look(Context.t(), pid()) :: :ok
@@ -72,38 +80,51 @@ defmodule Lockstep.Runtime.Information do
   end
 
   defp facts(ctx, pid) do
-    {links, trap_exit, name, queued} = Native.info(ctx.session, pid)
+    {links, trap_exit, name, _queued} = Native.info(ctx.session, pid)
+    {watchers, suspending, suspended?} = Native.ties(ctx.session, pid)
     real = Native.real_pid(ctx.session, pid)
-    if pid == ctx.pid, do: Mailbox.messages(ctx)
     {:dictionary, dictionary} = Process.info(real, :dictionary)
-    %{links: links, trap_exit: trap_exit, name: name, queued: queued, real: real, dictionary: dictionary}
+
+    %{
+      links: links,
+      trap_exit: trap_exit,
+      name: name,
+      watchers: watchers,
+      suspending: suspending,
+      suspended?: suspended?,
+      real: real,
+      dictionary: dictionary
+    }
   end
 
   defp item(:links, _ctx, _pid, facts), do: facts.links
   defp item(:trap_exit, _ctx, _pid, facts), do: facts.trap_exit
   defp item(:registered_name, _ctx, _pid, facts), do: facts.name || []
   defp item(:monitors, _ctx, _pid, facts), do: Monitor.watched(facts.dictionary)
-  defp item(:messages, _ctx, _pid, facts), do: Mailbox.messages_in(facts.dictionary)
-  defp item(:status, ctx, pid, _facts), do: if(pid == ctx.pid, do: :running, else: :waiting)
-  defp item(:error_handler, _ctx, _pid, _facts), do: :error_handler
-
-  defp item(:message_queue_len, ctx, pid, facts) do
-    queued = if pid == ctx.pid, do: 0, else: facts.queued
-    queued + length(Mailbox.messages_in(facts.dictionary))
-  end
-
+  defp item(:monitored_by, _ctx, _pid, facts), do: facts.watchers
+  defp item(:suspending, _ctx, _pid, facts), do: for({pid, count} <- facts.suspending, do: {pid, count, 0})
+  defp item(:error_handler, _ctx, _pid, facts), do: Flags.error_handler(facts.dictionary)
+  defp item(:messages, ctx, pid, facts), do: messages(ctx, pid, facts)
+  defp item(:message_queue_len, ctx, pid, facts), do: length(messages(ctx, pid, facts))
+  defp item(:initial_call, _ctx, _pid, facts), do: facts.dictionary |> Context.origin() |> elem(0)
+  defp item(:parent, _ctx, _pid, facts), do: facts.dictionary |> Context.origin() |> elem(1)
+  defp item(:label, _ctx, _pid, facts), do: entry(facts.dictionary, :"$process_label")
   defp item(:dictionary, _ctx, _pid, facts), do: Context.visible(facts.dictionary)
-
-  defp item({:dictionary, key}, _ctx, _pid, facts) do
-    case List.keyfind(facts.dictionary, key, 0) do
-      {^key, value} -> value
-      nil -> :undefined
-    end
-  end
+  defp item({:dictionary, key}, _ctx, _pid, facts), do: entry(facts.dictionary, key)
+  defp item(:group_leader, ctx, pid, _facts), do: Leader.of(ctx, pid)
+  defp item(:status, _ctx, _pid, %{suspended?: true}), do: :suspended
+  defp item(:status, ctx, pid, _facts), do: if(pid == ctx.pid, do: :running, else: :waiting)
 
   defp item(:current_stacktrace, _ctx, _pid, facts) do
     {:current_stacktrace, stack} = Process.info(facts.real, :current_stacktrace)
     Stack.current(stack)
+  end
+
+  defp item(:current_location, ctx, pid, facts) do
+    case item(:current_stacktrace, ctx, pid, facts) do
+      [frame | _] -> frame
+      [] -> :undefined
+    end
   end
 
   defp item(:current_function, ctx, pid, facts) do
@@ -113,17 +134,21 @@ defmodule Lockstep.Runtime.Information do
     end
   end
 
-  defp item(:group_leader, ctx, pid, _facts), do: Leader.of(ctx, pid)
-
-  defp item(item, _ctx, _pid, facts) when item in [:initial_call, :priority] do
+  # Settings of the process; what it does with them is not simulated.
+  defp item(item, _ctx, _pid, facts) when item in [:priority, :message_queue_data, :async_dist] do
     facts.real |> Process.info(item) |> elem(1)
   end
 
-  defp item(item, _ctx, _pid, _facts) when is_map_key(@memory, item), do: @memory[item]
+  defp item(item, _ctx, _pid, _facts) when is_map_key(@constants, item), do: @constants[item]
 
   # Work is counted in steps of the run.
   defp item(:reductions, ctx, _pid, _facts), do: Native.progress(ctx.session)
 
   # What else describes how a process is run differs from run to run.
   defp item(item, _ctx, pid, _facts), do: Escape.call(:erlang, :process_info, [pid, item], nil)
+
+  defp messages(%{pid: pid} = ctx, pid, _facts), do: Mailbox.messages(ctx)
+  defp messages(ctx, pid, facts), do: Mailbox.messages_of(ctx, pid, facts.real, facts.dictionary)
+
+  defp entry(dictionary, key), do: dictionary |> List.keyfind(key, 0, {key, :undefined}) |> elem(1)
 end

@@ -117,6 +117,15 @@ defmodule Lockstep.Runtime.Log do
   @spec flush() :: :ok
   def flush, do: if(Context.inside?(), do: :ok, else: apply(Logger, :flush, []))
 
+  @doc "What the VM says of a process that has ended because of an error that nobody has caught."
+  @spec emulator({term(), Exception.stacktrace()}) :: :ok
+  def emulator(reason) do
+    ctx = Context.get()
+    message = {~c"Error in process ~p with exit value:~n~p~n", [ctx.pid, reason]}
+    if :logger.allow(:error, nil), do: emit(ctx, :error, message, %{error_logger: %{emulator: true, tag: :error}})
+    :ok
+  end
+
   # As configured by default, `Logger` drops what OTP says of every process that starts or ends.
   defp emit(_ctx, _level, _message, %{domain: [:otp, :sasl | _]}), do: :ok
 

@@ -143,6 +143,34 @@ defmodule Lockstep.Runtime.Mailbox do
     :lists.reverse(seen, rest)
   end
 
+  @doc "Everything that has been delivered to another process, oldest first, whether or not it knows of it yet."
+  @spec messages_of(Context.t(), pid(), pid(), [{term(), term()}]) :: [term()]
+  def messages_of(ctx, pid, real, dictionary) do
+    {:messages, arrived} = Process.info(real, :messages)
+    stash = dictionary |> List.keyfind(@stash, 0, {@stash, %{}}) |> elem(1)
+    here = for message <- arrived, {id, content} <- numbered(message), into: stash, do: {id, content}
+    look = &look(ctx, &1, here, dictionary)
+    messages_in(dictionary) ++ Enum.map(Native.inbox(ctx.session, pid), look)
+  end
+
+  defp numbered({:"$lockstep", id, term}), do: [{id, {:message, term}}]
+  defp numbered({:"$lockstep_exit", id, from, reason}), do: [{id, {:exit, from, reason}}]
+  defp numbered({:"$lockstep_down", id, number, reason}), do: [{id, {:down, number, reason}}]
+  defp numbered(_other), do: []
+
+  defp look(_ctx, id, here, dictionary) when is_integer(id) do
+    case here[id] do
+      {:message, term} -> term
+      {:exit, from, reason} -> {:EXIT, from, reason}
+      {:down, number, reason} -> Monitor.message(dictionary, number, reason)
+    end
+  end
+
+  defp look(ctx, {:parked, id}, _here, _dictionary), do: :ets.lookup_element(ctx.store, id, 2)
+  defp look(_ctx, {:down, number, reason}, _here, dictionary), do: Monitor.message(dictionary, number, reason)
+  defp look(_ctx, {:exit, from, reason}, _here, _dictionary), do: {:EXIT, from, reason}
+  defp look(_ctx, {:nodedown, node}, _here, _dictionary), do: {:nodedown, node}
+
   @doc "Removes the messages for which `drop?` holds."
   @spec reject(Context.t(), (term() -> boolean())) :: :ok
   def reject(ctx, drop?) do

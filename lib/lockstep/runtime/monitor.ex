@@ -9,7 +9,7 @@ defmodule Lockstep.Runtime.Monitor do
   alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn}
 
   @monitors :"$lockstep_monitors"
-  @alias_modes [explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor]
+  @alias_modes %{explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor}
 
   @doc "`:erlang.monitor/2`."
   @spec monitor(:process, pid() | atom() | {atom(), node()}) :: reference()
@@ -29,11 +29,18 @@ defmodule Lockstep.Runtime.Monitor do
     end
   end
 
+  # A clock that is never set back, which the virtual one is not.
+  defp inside(ctx, :time_offset, :clock_service, options) do
+    if options(options) == :badarg, do: :erlang.error(:badarg)
+    {ref, _number} = Identity.new_ref(ctx)
+    ref
+  end
+
   defp inside(ctx, :process, item, options) do
-    mode = alias_mode(options)
+    {tag, mode} = tag_and_mode(options)
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
-    remember(number, ref, object(ctx, item), Keyword.get(options, :tag, :DOWN))
+    remember(number, ref, object(ctx, item), tag)
     :ok = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
@@ -46,14 +53,24 @@ defmodule Lockstep.Runtime.Monitor do
   defp object(_ctx, {name, node} = object) when is_atom(name) and is_atom(node), do: object
   defp object(_ctx, _), do: :erlang.error(:badarg)
 
-  defp alias_mode(options) do
-    unless Keyword.keyword?(options), do: :erlang.error(:badarg)
-
-    case Keyword.fetch(options, :alias) do
-      :error -> nil
-      {:ok, mode} -> @alias_modes[mode] || :erlang.error(:badarg)
+  defp tag_and_mode(options) do
+    case options(options) do
+      {:ok, tag, mode} -> {tag, mode}
+      :badarg -> :erlang.error(:badarg)
     end
   end
+
+  @doc "The tag of the DOWN message, and the kind of alias, that options of a monitor ask for."
+  @spec options(term()) :: {:ok, term(), atom()} | :badarg
+  def options(options) when is_list(options) do
+    Enum.reduce_while(options, {:ok, :DOWN, nil}, fn
+      {:tag, tag}, {:ok, _tag, mode} -> {:cont, {:ok, tag, mode}}
+      {:alias, mode}, {:ok, tag, _mode} when is_map_key(@alias_modes, mode) -> {:cont, {:ok, tag, @alias_modes[mode]}}
+      _other, _options -> {:halt, :badarg}
+    end)
+  end
+
+  def options(_options), do: :badarg
 
   @doc "Notes what the DOWN message of a monitor is to look like."
   @spec remember(pos_integer(), reference(), term(), term()) :: :ok
@@ -67,6 +84,13 @@ defmodule Lockstep.Runtime.Monitor do
   def fired(number, reason) do
     {{ref, object, tag}, monitors} = Map.pop!(remembered(), number)
     :erlang.put(@monitors, monitors)
+    {tag, ref, :process, object, reason}
+  end
+
+  @doc "The message that a monitor of a process with this dictionary is going to be."
+  @spec message([{term(), term()}], pos_integer(), term()) :: tuple()
+  def message(dictionary, number, reason) do
+    {ref, object, tag} = dictionary |> List.keyfind(@monitors, 0) |> elem(1) |> Map.fetch!(number)
     {tag, ref, :process, object, reason}
   end
 

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Services do
   # Elixir's own code, except for those that print. None of them counts as waiting for ever.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Applications, Call, Context, Leader, Mailbox, Message, Process, Turn}
+  alias Lockstep.Runtime.{Applications, Call, Context, Flags, Leader, Mailbox, Message, Process, Spawning, Turn}
 
   @names [
     :application_controller,
@@ -51,7 +51,7 @@ defmodule Lockstep.Runtime.Services do
   defp start(ctx, name, []) do
     caller = ctx.pid
     ref = Lockstep.Runtime.Unique.make_ref()
-    root = Process.spawn(fn -> root(name, caller, ref) end)
+    root = Spawning.spawn(fn -> root(name, caller, ref) end)
     :ets.insert(ctx.store, {{:service, ctx.node, name}, {:starting, root}})
     Mailbox.await(&if(&1 == ref, do: {:ok, :started}, else: :skip), :infinity)
     :ok
@@ -76,7 +76,7 @@ defmodule Lockstep.Runtime.Services do
   end
 
   defp serve(ctx, name, ready) do
-    Process.process_flag(:trap_exit, true)
+    Flags.process_flag(:trap_exit, true)
     {:ok, pid} = start_link(name)
     Native.daemon(ctx.session, pid)
     ready.()

@@ -155,6 +155,11 @@ pub enum Op {
     ReadTimer(RefId),
     /// Touches something shared that the BEAM side looks after.
     Access { object: Object, write: bool },
+    /// Takes a process out of the running until it is resumed. Counted, for each who does it; with `once` only the first
+    /// counts.
+    Suspend { process: ProcessId, once: bool },
+    /// Takes one suspension of the caller's back.
+    Resume(ProcessId),
     /// Lets others go first.
     Yield,
     /// Cuts the groups of nodes off from one another.
@@ -244,7 +249,11 @@ impl Op {
             Op::Receive(Wait::Poll) | Op::TrapExit(_) | Op::Demonitor(_) | Op::Unalias(_) | Op::Exit(_) => {
                 (Object::Process(caller), true)
             }
-            Op::Link(process) | Op::Unlink(process) | Op::Signal(process, _) => (Object::Process(*process), true),
+            Op::Link(process)
+            | Op::Unlink(process)
+            | Op::Signal(process, _)
+            | Op::Suspend { process, .. }
+            | Op::Resume(process) => (Object::Process(*process), true),
             Op::Register(name, _) | Op::Unregister(name) => (Object::Name(home.0, name.0), true),
             Op::Whereis(name) => (Object::Name(home.0, name.0), false),
             Op::Access { object, write } => (*object, *write),

@@ -28,6 +28,10 @@ pub(crate) struct Process {
     pub(crate) receive_until: Option<Micros>,
     /// The deadline that is set for it: of a receive, or of being held back.
     pub(crate) deadline: Option<Deadline>,
+    /// Who has suspended it, and how often.
+    pub(crate) suspended_by: BTreeMap<ProcessId, u32>,
+    /// Whom it has suspended.
+    pub(crate) suspending: BTreeSet<ProcessId>,
     /// How many steps it has taken without a pause.
     pub(crate) slice: u32,
 }
@@ -62,6 +66,8 @@ impl Process {
             daemon: false,
             receive_until: None,
             deadline: None,
+            suspended_by: BTreeMap::new(),
+            suspending: BTreeSet::new(),
             slice: 0,
         }
     }

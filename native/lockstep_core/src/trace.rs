@@ -49,11 +49,13 @@ pub enum Kind {
     MonitorNode,
     Down,
     ExitSignal,
+    Suspend,
+    Resume,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 36] = [
+    pub const ALL: [Kind; 38] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -90,6 +92,8 @@ impl Kind {
         Kind::MonitorNode,
         Kind::Down,
         Kind::ExitSignal,
+        Kind::Suspend,
+        Kind::Resume,
     ];
 
     /// The name in a trace.
@@ -131,6 +135,8 @@ impl Kind {
             Kind::MonitorNode => "monitor_node",
             Kind::Down => "down",
             Kind::ExitSignal => "exit_signal",
+            Kind::Suspend => "suspend",
+            Kind::Resume => "resume",
         }
     }
 }

@@ -148,6 +148,18 @@ queries! {
         let name = inner.simulation.registered_name(process).map(|name| inner.atom(name)).transpose()?;
         (links, inner.simulation.traps(process), name, inner.simulation.queue_len(process))
     };
+    inbox(pid: [Term<'a>]) => |env, inner| {
+        let items = inner.simulation.inbox(process(inner, pid)?).to_vec();
+        terms::items_term(env, inner, &items)?
+    };
+    ties(pid: [Term<'a>]) => |env, inner| {
+        let process = process(inner, pid)?;
+        let shown = |id: ProcessId| inner.pids(id).shown;
+        let watchers: Vec<_> = inner.simulation.watchers(process).into_iter().filter_map(shown).collect();
+        let suspending = inner.simulation.suspending(process).into_iter();
+        let suspending: Vec<_> = suspending.filter_map(|(id, count)| Some((shown(id)?, count))).collect();
+        (watchers, suspending, inner.simulation.suspended(process))
+    };
     real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
     waiting() => |env, inner| {
         let all = inner.simulation.waiting().into_iter();

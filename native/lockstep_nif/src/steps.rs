@@ -56,6 +56,10 @@ steps! {
     alias(reference: [u64], mode: [Mode]) => |env, _inner, _me| Ok(Op::Alias(RefId(reference), mode.into()));
     unalias(reference: [u64]) => |env, _inner, _me| Ok(Op::Unalias(RefId(reference)));
     signal(pid: [Term<'a>], class: [Class]) => |env, inner, _me| Ok(Op::Signal(terms::process(inner, pid)?, class.into()));
+    suspend(pid: [Term<'a>], once: [bool]) => |env, inner, _me| {
+        Ok(Op::Suspend { process: terms::process(inner, pid)?, once })
+    };
+    resume(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Resume(terms::process(inner, pid)?));
     exit(class: [Class]) => |env, _inner, _me| Ok(Op::Exit(class.into()));
     trap_exit(on: [bool]) => |env, _inner, _me| Ok(Op::TrapExit(on));
     register(name: [Atom], pid: [Term<'a>]) => |env, inner, _me| {

@@ -75,7 +75,7 @@ defmodule Lockstep.Instrument.CallsTest do
       assert Calls.classify(:erlang, :self, 0) == {:runtime, Lockstep.Runtime.Process, :self}
       assert Calls.classify(:erlang, :!, 2) == {:runtime, Lockstep.Runtime.Message, :send}
       assert Calls.classify(:os, :timestamp, 0) == {:runtime, Lockstep.Runtime.Clock, :timestamp}
-      assert Calls.classify(Kernel, :spawn, 1) == {:runtime, Lockstep.Runtime.Process, :spawn}
+      assert Calls.classify(Kernel, :spawn, 1) == {:runtime, Lockstep.Runtime.Spawning, :spawn}
     end
 
     test "leaves pure code alone" do

@@ -157,21 +157,13 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     localtime_to_universaltime: [1, 2],
     universaltime_to_localtime: [1],
     # every process of the VM, or real time
-    garbage_collect: [2],
     garbage_collect_message_area: [0],
     process_display: [2],
-    process_flag: [3],
-    processes_iterator: [0],
-    processes_next: [1],
-    resume_process: [1],
-    suspend_process: [1, 2],
     delay_trap: [2],
     # signals and distribution not simulated yet
     exit_signal: [2],
     nodes: [2],
     send_nosuspend: [2, 3],
-    spawn_request: [1, 2, 3, 4, 5],
-    spawn_request_abandon: [1],
     # ports
     open_port: [2],
     port_call: [2, 3],

@@ -13,24 +13,32 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Process, :erlang,
      [
        self: [0],
-       spawn: [1, 2, 3, 4],
-       spawn_link: [1, 2, 3, 4],
-       spawn_monitor: [1, 2, 3, 4],
-       spawn_opt: [2, 3, 4, 5],
        exit: [2],
        link: [1],
        unlink: [1],
-       process_flag: [2],
        process_info: [1, 2],
        is_process_alive: [1],
        hibernate: [3],
        processes: [0],
+       processes_iterator: [0],
+       processes_next: [1],
        get: [0],
        get_keys: [0, 1],
        erase: [0],
        yield: [0],
-       garbage_collect: [0, 1]
+       garbage_collect: [0, 1, 2]
      ]},
+    {R.Spawning, :erlang,
+     [
+       spawn: [1, 2, 3, 4],
+       spawn_link: [1, 2, 3, 4],
+       spawn_monitor: [1, 2, 3, 4],
+       spawn_opt: [2, 3, 4, 5],
+       spawn_request: [1, 2, 3, 4, 5],
+       spawn_request_abandon: [1]
+     ]},
+    {R.Flags, :erlang, [process_flag: [2, 3]]},
+    {R.Suspension, :erlang, [suspend_process: [1, 2], resume_process: [1]]},
     {R.Leader, :erlang, [group_leader: [0, 2]]},
     {R.Device, :io,
      [
@@ -158,7 +166,8 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Enumeration, Enum, Enum.map(R.Enumeration.functions(), fn {name, arity} -> {name, [arity]} end)},
     # `Kernel` exports these as functions too: `apply(Kernel, :self, [])` must not get past.
     {R.Message, Kernel, [send: [2]]},
-    {R.Process, Kernel, [self: [0], spawn: [1, 3], spawn_link: [1, 3], spawn_monitor: [1, 3]]},
+    {R.Process, Kernel, [self: [0]]},
+    {R.Spawning, Kernel, [spawn: [1, 3], spawn_link: [1, 3], spawn_monitor: [1, 3]]},
     {R.Unique, Kernel, [make_ref: [0]]},
     {R.Nodes, Kernel, [node: [0, 1]]},
     {R.Call, Kernel, [apply: [2, 3]]},

@@ -22,6 +22,11 @@ defmodule Lockstep.Runtime.Log.Text do
     if Code.ensure_loaded?(Logger.Translator), do: translate(level, report)
   end
 
+  # What the VM itself says.
+  defp translated(%{level: level, msg: {format, args}, meta: %{error_logger: %{emulator: true}}}) do
+    if Code.ensure_loaded?(Logger.Translator), do: Logger.Translator.translate(:debug, level, :format, {format, args})
+  end
+
   defp translated(_event), do: nil
 
   defp translate(level, %{label: label, report: report} = all) when map_size(all) == 2 do

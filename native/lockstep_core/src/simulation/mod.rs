@@ -4,6 +4,7 @@ mod cluster;
 mod perform;
 mod queries;
 mod signals;
+mod suspension;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -305,9 +306,12 @@ impl Simulation {
     /// Checks that an operation speaks only of what there is.
     fn check_op(&self, op: &Op) -> Result<(), Misuse> {
         match op {
-            Op::Link(process) | Op::Unlink(process) | Op::Signal(process, _) | Op::Register(_, process) => {
-                self.check_process(*process)
-            }
+            Op::Link(process)
+            | Op::Unlink(process)
+            | Op::Signal(process, _)
+            | Op::Register(_, process)
+            | Op::Suspend { process, .. }
+            | Op::Resume(process) => self.check_process(*process),
             Op::Send(target) | Op::Monitor { target, .. } | Op::StartTimer { target, .. } => match target {
                 Target::Process(process) => self.check_process(*process),
                 Target::Name(node, _) => self.check_node(*node),
@@ -452,7 +456,10 @@ impl Simulation {
         entry.deadline = None;
         entry.slice = 0;
         entry.state = State::Enabled(op);
-        self.queue.push_back(Ready::Run(process));
+        // What a suspended process is ready for it does when it is resumed.
+        if entry.suspended_by.is_empty() {
+            self.queue.push_back(Ready::Run(process));
+        }
     }
 
     /// One choice and what follows from it; the answer to the process that was chosen, if one was.

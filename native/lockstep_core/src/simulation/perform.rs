@@ -41,6 +41,8 @@ impl Simulation {
             }
             Op::Unalias(reference) => self.unalias(me, reference),
             Op::Signal(other, class) => self.signal(me, other, class),
+            Op::Suspend { process, once } => self.suspend(me, process, once),
+            Op::Resume(process) => self.resume(me, process),
             Op::Exit(class) => {
                 self.event(Some(me), Kind::Exit, class as u64, 0);
                 self.expect(me).state = State::Ending(class);

@@ -3,6 +3,7 @@
 use super::{Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::op::Item;
 use crate::process::{Process, State};
 use crate::trace::Event;
 
@@ -123,6 +124,34 @@ impl Simulation {
     pub fn watches(&self, process: ProcessId, reference: RefId) -> bool {
         self.get(process)
             .is_some_and(|entry| entry.watching.contains_key(&reference))
+    }
+
+    /// What has been delivered to a process that it has not fetched.
+    pub fn inbox(&self, process: ProcessId) -> &[Item] {
+        self.get(process)
+            .map(|entry| entry.inbox.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// Who watches a process, once for each monitor.
+    pub fn watchers(&self, process: ProcessId) -> Vec<ProcessId> {
+        self.get(process)
+            .map(|entry| entry.watched_by.values().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether a process is suspended.
+    pub fn suspended(&self, process: ProcessId) -> bool {
+        self.get(process).is_some_and(|entry| !entry.suspended_by.is_empty())
+    }
+
+    /// Whom a process has suspended, and how often.
+    pub fn suspending(&self, process: ProcessId) -> Vec<(ProcessId, u32)> {
+        let Some(entry) = self.get(process) else {
+            return Vec::new();
+        };
+        let count = |&other: &ProcessId| Some((other, *self.get(other)?.suspended_by.get(&process)?));
+        entry.suspending.iter().filter_map(count).collect()
     }
 
     /// Whether a process traps exits.

@@ -353,7 +353,7 @@ impl Simulation {
         }
     }
 
-    fn release_from_queue(&mut self, process: ProcessId) {
+    pub(super) fn release_from_queue(&mut self, process: ProcessId) {
         self.queue.retain(|&ready| ready != Ready::Run(process));
     }
 
@@ -447,6 +447,14 @@ impl Simulation {
         }
         for &timer in &process.timers {
             self.drop_timer(timer);
+        }
+        for &suspender in process.suspended_by.keys() {
+            if let Some(entry) = self.living(suspender) {
+                entry.suspending.remove(&me);
+            }
+        }
+        for &suspended in &process.suspending {
+            self.end_suspension(suspended, me);
         }
         for node in &mut self.network.nodes {
             node.watchers.retain(|&(watcher, _)| watcher != me);
