@@ -5,11 +5,11 @@ defmodule Lockstep.Runtime.Inspection do
   # From OTP 26 on, the entries of a small map stand in the order in which the VM has come to know their keys, if those
   # are atoms. That depends on what was loaded before. See `Lockstep.Runtime.Maps`.
 
-  import Inspect.Algebra, only: [color: 3, concat: 1, concat: 2, container_doc: 6, to_doc: 2]
-
+  alias Inspect.Algebra
   alias Lockstep.Instrument
   alias Lockstep.Instrument.{Calls, Reflection}
-  alias Lockstep.Runtime.{Context, Maps}
+  alias Lockstep.Runtime
+  alias Lockstep.Runtime.Context
 
   # The first releases of Elixir 1.14 do not know the option.
   @sorts String.starts_with?(
@@ -28,7 +28,7 @@ defmodule Lockstep.Runtime.Inspection do
   end
 
   defp in_order(%MapSet{} = set, opts) do
-    concat(["MapSet.new(", Inspect.List.inspect(Enum.sort(set), %{opts | charlists: :as_lists}), ")"])
+    Algebra.concat(["MapSet.new(", Inspect.List.inspect(Enum.sort(set), %{opts | charlists: :as_lists}), ")"])
   end
 
   # A program's own implementation is a part of the program.
@@ -49,18 +49,20 @@ defmodule Lockstep.Runtime.Inspection do
 
   unless @sorts do
     defp in_order(map, opts) when is_map(map) do
-      pairs = Maps.to_list(map)
+      pairs = Runtime.Maps.to_list(map)
       pair = if Inspect.List.keyword?(pairs), do: &Inspect.List.keyword/2, else: &pair/2
-
-      container_doc(color("%{", :map, opts), pairs, color("}", :map, opts), opts, pair, separator: ",", break: :strict)
+      [left, right] = for bracket <- ["%{", "}"], do: Algebra.color(bracket, :map, opts)
+      Algebra.container_doc(left, pairs, right, opts, pair, separator: ",", break: :strict)
     end
   end
 
   defp in_order(term, opts), do: Inspect.inspect(term, sorting(opts))
 
   unless @sorts do
-    defp pair({key, value}, opts),
-      do: concat(concat(to_doc(key, opts), color(" => ", :map, opts)), to_doc(value, opts))
+    defp pair({key, value}, opts) do
+      arrow = Algebra.color(" => ", :map, opts)
+      Algebra.concat([Algebra.to_doc(key, opts), arrow, Algebra.to_doc(value, opts)])
+    end
   end
 
   defp sorting(opts), do: %{opts | custom_options: Keyword.put(opts.custom_options, :sort_maps, true)}

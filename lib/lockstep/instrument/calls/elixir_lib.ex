@@ -39,7 +39,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Range,
     Record,
     Regex,
-    Stream.Reducers,
     String,
     String.Break,
     String.Tokenizer,
