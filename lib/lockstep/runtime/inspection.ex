@@ -8,7 +8,7 @@ defmodule Lockstep.Runtime.Inspection do
   alias Inspect.Algebra
   alias Lockstep.Instrument
   alias Lockstep.Instrument.{Calls, Reflection}
-  alias Lockstep.Runtime
+
   alias Lockstep.Runtime.Context
 
   # The first releases of Elixir 1.14 do not know the option.
@@ -49,7 +49,7 @@ defmodule Lockstep.Runtime.Inspection do
 
   unless @sorts do
     defp in_order(map, opts) when is_map(map) do
-      pairs = Runtime.Maps.to_list(map)
+      pairs = Lockstep.Runtime.Maps.to_list(map)
       pair = if Inspect.List.keyword?(pairs), do: &Inspect.List.keyword/2, else: &pair/2
       [left, right] = for bracket <- ["%{", "}"], do: Algebra.color(bracket, :map, opts)
       Algebra.container_doc(left, pairs, right, opts, pair, separator: ",", break: :strict)

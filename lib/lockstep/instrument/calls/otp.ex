@@ -39,7 +39,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :rand,
     :random,
     :re,
-    :sofs,
     :string,
     :unicode,
     :unicode_util,
