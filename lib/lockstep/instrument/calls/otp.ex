@@ -6,7 +6,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
   # go through maps (`:sets`, `:io_lib`) are guests, see `Lockstep.Runtime.Maps`.
   @native [
     # stdlib
-    :argparse,
     :array,
     :base64,
     :binary,
@@ -225,7 +224,8 @@ defmodule Lockstep.Instrument.Calls.OTP do
     # It makes terms of maps, in the order of their keys.
     {:erl_parse, :native, [{:guest, ~w(abstract)a}]},
     {:epp, :escape, [{:native, ~w(default_encoding encoding_to_string format_error)a}]},
-    {:erts_internal, :escape, [{:native, [mc_refill: [1]]}]},
+    {:erts_internal, :escape,
+     [{:native, [binary_to_integer: [2], list_to_integer: [2], map_next: [3], mc_refill: [1]]}]},
     {:proplists, :native, [{:guest, ~w(from_map)a}]},
     {:erts_debug, :escape, [{:native, ~w(flat_size same size size_shared)a}]},
     {:ets, :escape,
