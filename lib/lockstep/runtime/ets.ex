@@ -9,6 +9,8 @@ defmodule Lockstep.Runtime.Ets do
   alias Lockstep.Runtime.Context
   alias Lockstep.Runtime.Ets.{Index, Operation, Order, Spec, Table}
 
+  # `:ets.select_delete/2` and `:ets.delete_all_objects/1` are made of the functions that are called internal.
+  #
   # `{function, arity, what it touches, whether it writes}`. The table comes first. `:key`: the second argument is the
   # key; `:objects`: it is an object or a list of objects; `:pattern` and `:spec`: it says what is looked for;
   # `:table`: the whole table is touched.
@@ -26,16 +28,14 @@ defmodule Lockstep.Runtime.Ets do
     {:insert, 2, :objects, true},
     {:insert_new, 2, :objects, true},
     {:delete_object, 2, :objects, true},
-    {:delete_all_objects, 1, :table, true},
+    {:internal_delete_all, 2, :table, true},
     {:select, 2, :spec, false},
     {:select_count, 2, :spec, false},
-    {:select_delete, 2, :spec, true},
+    {:internal_select_delete, 2, :spec, true},
     {:select_replace, 2, :spec, true},
     {:select_reverse, 2, :spec, false},
     {:match, 2, :pattern, false},
     {:match_object, 2, :pattern, false},
-    {:match_delete, 2, :pattern, true},
-    {:tab2list, 1, :table, false},
     {:first, 1, :table, false},
     {:next, 2, :table, false},
     {:last, 1, :table, false},
@@ -48,13 +48,19 @@ defmodule Lockstep.Runtime.Ets do
   ]
 
   for {function, arity, scope, write?} <- @operations do
-    args = Macro.generate_arguments(arity - 1, __MODULE__)
+    [table | rest] = args = Macro.generate_arguments(arity, __MODULE__)
+
+    # A call of `apply/3` loses what the VM says of the cause of an exception; of later releases there is no other.
+    native =
+      if {function, arity} in :ets.module_info(:exports),
+        do: quote(do: :ets.unquote(function)(unquote_splicing(args))),
+        else: quote(do: apply(:ets, unquote(function), unquote(args)))
 
     @doc "`:ets.#{function}/#{arity}`."
-    def unquote(function)(table, unquote_splicing(args)) do
+    def unquote(function)(unquote_splicing(args)) do
       case Context.get() do
-        nil -> apply(:ets, unquote(function), [table, unquote_splicing(args)])
-        ctx -> operate(ctx, unquote(function), table, unquote(args), unquote(scope), unquote(write?))
+        nil -> unquote(native)
+        ctx -> operate(ctx, unquote(function), unquote(table), unquote(rest), unquote(scope), unquote(write?))
       end
     end
   end
@@ -79,7 +85,7 @@ defmodule Lockstep.Runtime.Ets do
   defp remember(ctx, table, function, [key | _]) when function in [:update_counter, :update_element],
     do: Index.add(ctx, table, [key])
 
-  defp remember(ctx, table, :delete_all_objects, []), do: Index.drop(ctx, table)
+  defp remember(ctx, table, :internal_delete_all, _), do: Index.drop(ctx, table)
   defp remember(_ctx, _table, _function, _args), do: :ok
 
   @doc "`:ets.delete/1`."

@@ -15,6 +15,8 @@ defmodule Lockstep.Runtime.Identity do
   @max_processes @per_serial * div(8192 - @first_serial, @nodes)
   # The middle word of a reference ends in the number of the scheduler that made it; 0 is none.
   @ref_mark 0x7C000000
+  # Above all that a process counts to.
+  @table_mark 0x8000_0000
 
   @doc "The pid of process number `id` on the node with number `node`."
   @spec pid(non_neg_integer(), non_neg_integer()) :: pid()
@@ -40,6 +42,17 @@ defmodule Lockstep.Runtime.Identity do
     number = (ctx.id + 1) * 0x1_0000_0000 + count
     {ref(number), number}
   end
+
+  @doc "A reference that is known to be that of a table, also when there is no such table any more."
+  @spec new_table(Context.t()) :: {reference(), non_neg_integer()}
+  def new_table(ctx) do
+    {_, number} = new_ref(ctx)
+    {ref(number + @table_mark), number + @table_mark}
+  end
+
+  @doc "Whether a reference is, or was, that of a table."
+  @spec table?(reference()) :: boolean()
+  def table?(ref), do: rem(number(ref), 2 * @table_mark) >= @table_mark
 
   @doc "The reference with that number."
   @spec ref(non_neg_integer()) :: reference()

@@ -41,13 +41,13 @@ defmodule Lockstep.Runtime.Stack do
   """
   @spec fail(:error | :exit | :throw, term(), Exception.stacktrace(), mfa :: {module(), atom(), [term()]}) ::
           no_return()
-  def fail(class, reason, stack, {module, function, arguments}) do
+  def fail(class, reason, stack, {module, function, arguments} = original) do
     case drop_runtime(stack, module) do
       ^stack ->
         :erlang.raise(class, reason, stack)
 
       callers ->
-        :erlang.raise(class, reason, [{module, function, arguments, information(module, function, stack)} | callers])
+        :erlang.raise(class, reason, [{module, function, arguments, information(original, stack)} | callers])
     end
   end
 
@@ -60,11 +60,12 @@ defmodule Lockstep.Runtime.Stack do
 
   defp drop_own(stack), do: Enum.drop_while(stack, &own?/1)
 
-  # The VM's own function has said what is wrong, when it was called. For other modules than `:erlang` OTP would look at
-  # tables of the host to say so.
-  defp information(:erlang, function, [{:erlang, function, _, [_ | _] = location} | _]), do: location
-  defp information(:erlang, _function, _stack), do: [error_info: %{module: :erl_erts_errors}]
-  defp information(_module, _function, _stack), do: []
+  # The VM's own function has said what is wrong, when it was called, as it is outside of runs. For other modules than
+  # `:erlang` OTP would look at tables of the host to say so.
+  defp information({:erlang, function, _}, [{:erlang, function, _, [_ | _] = location} | _]), do: location
+  defp information({:erlang, _, _}, _stack), do: [error_info: %{module: :erl_erts_errors}]
+  defp information({module, function, arguments}, [{module, function, arguments, location} | _]), do: location
+  defp information(_original, _stack), do: []
 
   @doc "Cleans the stack trace in an exit reason, if there is one: a process that raised exits with `{reason, stack}`."
   @spec clean_reason(term()) :: term()

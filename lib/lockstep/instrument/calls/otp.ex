@@ -232,7 +232,8 @@ defmodule Lockstep.Instrument.Calls.OTP do
      [
        {:native, ~w(fun2ms test_ms)a},
        # Written in Erlang, of the functions that are redirected.
-       {:guest, ~w(foldl foldr i init_table table)a}
+       {:guest, ~w(delete_all_objects foldl foldr i init_table match_delete match_spec_run select_delete tab2list
+            table)a}
      ]},
     {:inet, :escape,
      [

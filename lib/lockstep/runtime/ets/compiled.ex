@@ -23,16 +23,17 @@ defmodule Lockstep.Runtime.Ets.Compiled do
   @doc "`:ets.is_compiled_ms/1`."
   def is_compiled_ms(term), do: :ets.is_compiled_ms(real(term))
 
-  @doc "`:ets.match_spec_run/2`."
-  def match_spec_run(list, compiled) do
-    Operation.guarded({:match_spec_run, [list, compiled]}, fn -> :ets.match_spec_run(list, real(compiled)) end)
-  end
-
   @doc "`:ets.match_spec_run_r/3`."
   def match_spec_run_r(list, compiled, acc) do
-    Operation.guarded({:match_spec_run_r, [list, compiled, acc]}, fn ->
-      :ets.match_spec_run_r(list, real(compiled), acc)
-    end)
+    case Context.get() do
+      nil ->
+        :ets.match_spec_run_r(list, compiled, acc)
+
+      _ ->
+        Operation.guarded({:match_spec_run_r, [list, compiled, acc]}, fn ->
+          :ets.match_spec_run_r(list, real(compiled), acc)
+        end)
+    end
   end
 
   defp real(term) do

@@ -50,25 +50,20 @@ defmodule Lockstep.Runtime.Ets.Information do
     end
   end
 
-  defp tell(ctx, id, args, fun) when is_atom(id) or is_reference(id) do
+  defp tell(ctx, id, args, fun) do
     call = {:info, args}
     Operation.announce(ctx, id, :table, false)
 
     case Table.find(ctx, id) do
-      # Of a table outside of the run, too: it cannot be told from one that is no more.
-      nil ->
-        Operation.noted(
-          ctx,
-          call,
-          Operation.guarded(call, fn -> apply(:ets, :info, List.replace_at(args, 0, :"")) end)
-        )
-
-      table ->
-        Operation.noted(ctx, call, Operation.guarded(call, fn -> fun.(table) end))
+      nil -> Operation.absent(id, call, fn -> undefined(ctx, call) end)
+      table -> Operation.noted(ctx, call, Operation.guarded(call, fn -> fun.(table) end))
     end
   end
 
-  defp tell(_ctx, _id, args, _fun), do: apply(:ets, :info, args)
+  # Unless the VM has something to say to the item.
+  defp undefined(ctx, {:info, [_id | items]} = call) do
+    Operation.noted(ctx, call, Operation.guarded(call, fn -> apply(:ets, :info, [:"$lockstep" | items]) end))
+  end
 
   defp item(ctx, table, item) do
     if item in @host_items, do: Escape.note(ctx, :ets, :info, 2, nil)

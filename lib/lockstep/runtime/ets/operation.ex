@@ -56,14 +56,30 @@ defmodule Lockstep.Runtime.Ets.Operation do
 
   defp entry(_table, _scope), do: nil
 
-  # A real table that the run knows nothing of was made outside of it, and what is in it is not under control.
-  defp absent(id, {function, args} = call) do
-    if is_reference(id) and :ets.info(id, :id) != :undefined do
-      Escape.call(:ets, function, args, nil)
-    else
-      fail(call, :badarg, stack(), error_info: %{module: :erl_stdlib_errors, cause: :id})
+  @doc "What comes of an operation on a table of which the run knows nothing; `fun` for one that is no more."
+  @spec absent(term(), call(), (... -> result)) :: result when result: term()
+  def absent(id, {function, args} = call, fun) do
+    case kind(id) do
+      :table -> fun.()
+      # It was made outside of the run, and what is in it is not under control.
+      :real -> Escape.call(:ets, function, args, nil)
+      :none -> fail(call, :badarg, stack(), cause(:type))
     end
   end
+
+  defp absent(id, call), do: absent(id, call, fn -> fail(call, :badarg, stack(), cause(:id)) end)
+
+  defp kind(name) when is_atom(name), do: :table
+
+  defp kind(ref) when is_reference(ref) do
+    if Identity.table?(ref), do: :table, else: :ets.info(ref, :id) && :real
+  rescue
+    ArgumentError -> :none
+  end
+
+  defp kind(_), do: :none
+
+  defp cause(cause), do: [error_info: %{module: :erl_stdlib_errors, cause: cause}]
 
   @doc """
   Does `fun`; an exception looks as if `:ets` had been called with what the program passed.
@@ -79,9 +95,10 @@ defmodule Lockstep.Runtime.Ets.Operation do
       fail(call, reason, __STACKTRACE__, location)
   end
 
-  @doc "The exception that the VM raises when the cause shows in the arguments."
-  @spec refuse(call()) :: no_return()
-  def refuse(call), do: fail(call, :badarg, stack(), error_info: %{module: :erl_stdlib_errors})
+  @doc "Raises what the VM raises when a name is taken. It tells the cause, or leaves that to the arguments."
+  @spec refuse(call(), atom() | nil) :: no_return()
+  def refuse(call, nil), do: fail(call, :badarg, stack(), error_info: %{module: :erl_stdlib_errors})
+  def refuse(call, cause), do: fail(call, :badarg, stack(), cause(cause))
 
   defp stack do
     {:current_stacktrace, [_info | stack]} = Process.info(self(), :current_stacktrace)
@@ -101,5 +118,7 @@ defmodule Lockstep.Runtime.Ets.Operation do
     result
   end
 
+  defp text({:internal_delete_all, [table, _]}), do: text({:delete_all_objects, [table]})
+  defp text({:internal_select_delete, args}), do: text({:select_delete, args})
   defp text({function, args}), do: "ets.#{function}(#{Enum.map_join(args, ", ", &inspect/1)})"
 end

@@ -21,8 +21,6 @@ defmodule Lockstep.Runtime.Ets.Order do
   def call(_ctx, table, function, [spec]) when function in [:select, :select_reverse],
     do: arranged(table, function, [spec], spec)
 
-  def call(_ctx, table, :tab2list, []), do: arranged(table, :tab2list, [], Spec.match_object(:_))
-
   def call(ctx, table, function, []) when function in [:first, :last] do
     native(table, function, [])
     Index.first(ctx, table)
@@ -30,7 +28,7 @@ defmodule Lockstep.Runtime.Ets.Order do
 
   def call(ctx, table, function, [key]) when function in [:next, :prev] do
     # From a key that is gone the VM gets on only while the table is fixed: it is the one to say so.
-    unless :ets.member(table.tid, key), do: native(table, function, [key])
+    native(table, function, [key])
     Index.next(ctx, table, key)
   end
 
@@ -98,13 +96,13 @@ defmodule Lockstep.Runtime.Ets.Order do
     case from do
       :none -> hand_out(continuation, left)
       {:key, key} when length(left) < limit -> scan(ctx, table, continuation, left, step(ctx, table, key, direction))
-      {:key, _} -> cut(continuation, [], left, from)
+      {:key, _} -> cut(continuation, left, from)
     end
   end
 
   defp hand_out(_continuation, []), do: @end_of_table
   defp hand_out({_, _, _, _, limit, _}, found) when length(found) <= limit, do: {found, @end_of_table}
-  defp hand_out(continuation, found), do: cut(continuation, [], found, :none)
+  defp hand_out(continuation, found), do: cut(continuation, found, :none)
 
   defp scan(_ctx, _table, _continuation, [], @end_of_table), do: @end_of_table
   defp scan(_ctx, _table, _continuation, found, @end_of_table), do: {found, @end_of_table}
@@ -117,7 +115,13 @@ defmodule Lockstep.Runtime.Ets.Order do
       else: cut(continuation, found, matches, {:key, key})
   end
 
-  # Of the objects of one key the VM gives the last ones first.
+  # Of the objects of one key the VM gives the last ones first, and turns round what is left when that is too much, too.
+  defp cut({_, _, _, _, _, before} = continuation, found, from) do
+    {found, continuation} = cut(continuation, [], found, from)
+    {left, from} = elem(continuation, 5)
+    {found, put_elem(continuation, 5, {if(before, do: Enum.reverse(left), else: left), from})}
+  end
+
   defp cut(continuation, found, matches, from) do
     limit = elem(continuation, 4)
     {left, taken} = Enum.split(matches, length(found) + length(matches) - limit)

@@ -23,13 +23,13 @@ defmodule Lockstep.Runtime.Ets.Ownership do
   defp create(ctx, name, options) do
     call = {:new, [name, options]}
     named? = is_atom(name) and has?(options, :named_table)
-    {_, number} = identity = Identity.new_ref(ctx)
+    {_, number} = identity = Identity.new_table(ctx)
     Access.announce(ctx, Access.number(if named?, do: {ctx.node, name}, else: number), nil, true)
     tid = Operation.guarded(call, fn -> :ets.new(name, real_options(ctx, options)) end)
 
     if named? and Table.find(ctx, name) != nil do
       :ets.delete(tid)
-      Operation.refuse(call)
+      Operation.refuse(call, :already_exists)
     end
 
     table = Table.enter(ctx, identity, tid, named?, heir(tid, options))
@@ -99,7 +99,7 @@ defmodule Lockstep.Runtime.Ets.Ownership do
     Access.announce_all(ctx, true)
 
     Operation.perform(ctx, id, call, fn table ->
-      if table.named? and is_atom(name) and Table.find(ctx, name) != nil, do: Operation.refuse(call)
+      if table.named? and is_atom(name) and Table.find(ctx, name) != nil, do: Operation.refuse(call, nil)
       :ets.rename(table.tid, name)
       Table.forget_name(ctx, table)
       ctx |> Table.put(%{table | name: name}) |> Table.id()
