@@ -41,7 +41,8 @@ defmodule Lockstep.Runtime.Monitor do
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
     remember(number, ref, object(ctx, item), tag)
-    :ok = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
+    watched = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
+    if watched == false, do: :erlang.put(@monitors, Map.delete(remembered(), number))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
   end

@@ -85,6 +85,12 @@ pub(crate) enum Content {
     },
     /// The end of a watched process.
     Down { reference: RefId, to: ProcessId },
+    /// The answer to a link or, with its reference, to a monitor that came too late.
+    TooLate {
+        from: ProcessId,
+        to: ProcessId,
+        monitor: Option<RefId>,
+    },
 }
 
 impl Content {

@@ -171,6 +171,8 @@ pub struct Simulation {
     processes: Vec<Option<Process>>,
     /// Every process's node, dead ones' too.
     homes: Vec<NodeId>,
+    /// When each process ended, if it has.
+    ends: Vec<Option<Micros>>,
     /// Every process's last name, dead ones' too.
     labels: Vec<Option<Symbol>>,
     network: Network,
@@ -201,6 +203,7 @@ impl Simulation {
             queue: VecDeque::new(),
             processes: Vec::new(),
             homes: Vec::new(),
+            ends: Vec::new(),
             labels: Vec::new(),
             network: Network {
                 nodes: vec![Node {
@@ -534,6 +537,7 @@ impl Simulation {
         entry.state = State::Enabled(Op::Start);
         self.processes.push(Some(entry));
         self.homes.push(node);
+        self.ends.push(None);
         self.labels.push(None);
         self.queue.push_back(Ready::Run(process));
         process

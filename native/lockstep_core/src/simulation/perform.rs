@@ -176,6 +176,11 @@ impl Simulation {
             self.expect(other).links.insert(me);
             return Grant::Bool(true);
         }
+        if home == away && self.lingers(other) {
+            self.expect(me).links.insert(other);
+            self.answer_too_late(other, me, None);
+            return Grant::Bool(true);
+        }
         // On one node the caller learns of it by an exception, unless it traps exits (erlang:link/1).
         if home == away && !self.expect(me).trap_exit {
             return Grant::Refused(Refusal::Noproc);
@@ -210,8 +215,10 @@ impl Simulation {
         };
         let reachable = self.network.connected(self.home(me), node);
         match found {
-            Some(process) if process == me => {}
+            // A process that watches itself watches nothing.
+            Some(process) if process == me => return Grant::Bool(false),
             Some(process) if reachable => self.watch(me, process, reference),
+            None if node == self.home(me) && self.watch_too_late(me, target, reference) => {}
             _ => {
                 let reason = if reachable {
                     SystemReason::Noproc
@@ -225,14 +232,45 @@ impl Simulation {
         Grant::Done
     }
 
+    /// A process that ends is there for a moment longer, and answers by a signal of its own. Whether it is that moment is
+    /// a choice like a latency.
+    fn lingers(&mut self, process: ProcessId) -> bool {
+        let just_now = self.is_ending(process) || self.ends[process.0 as usize] == Some(self.clock.now());
+        just_now && self.choices.latency(1) > 0
+    }
+
+    /// That there is nobody to watch is told by a signal, too: it may be there at once or a moment later.
+    fn watch_too_late(&mut self, me: ProcessId, target: Target, reference: RefId) -> bool {
+        let late = self.choices.latency(1) > 0;
+        if late {
+            // What comes from a process comes after all that it has sent before.
+            let from = if let Target::Process(process) = target {
+                process
+            } else {
+                me
+            };
+            self.expect(me).watching.insert(reference, from);
+            self.answer_too_late(from, me, Some(reference));
+        }
+        late
+    }
+
     fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
         self.expect(me).watching.insert(reference, process);
         self.expect(process).watched_by.insert(reference, me);
     }
 
     fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
-        let found = self.unwatch(me, reference);
+        let found = self.unwatch(me, reference) || self.take_back(me, reference);
         self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
+    }
+
+    /// A monitor of nobody fires at once, but as long as its owner has not looked at what has arrived it has not fired.
+    fn take_back(&mut self, me: ProcessId, reference: RefId) -> bool {
+        let inbox = &mut self.expect(me).inbox;
+        let before = inbox.len();
+        inbox.retain(|item| !matches!(item, Item::Down(fired, _) if *fired == reference));
+        inbox.len() < before
     }
 
     /// Takes a monitor back, and the alias that ends with it; whether there was one.

@@ -270,7 +270,29 @@ impl Simulation {
                 }
                 self.deliver_down(to, reference, Item::Term(id));
             }
+            Content::TooLate { from, to, monitor } => self.deliver_too_late(id, from, to, monitor),
         }
+    }
+
+    fn deliver_too_late(&mut self, id: MessageId, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
+        if !self.alive(to) {
+            return;
+        }
+        let reason = SystemReason::Noproc;
+        if let Some(reference) = monitor {
+            self.event(Some(to), Kind::Down, id.0, reference.0);
+            self.down(to, reference, reason);
+        } else {
+            self.event(Some(to), Kind::ExitSignal, id.0, u64::from(from.0));
+            self.exit_by_link(from, to, reason);
+        }
+    }
+
+    /// Answers a link or monitor for a process that is about to be gone.
+    pub(super) fn answer_too_late(&mut self, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
+        let id = self.next_message();
+        let content = Content::TooLate { from, to, monitor };
+        self.post(from, to, self.home(to), id, content, false);
     }
 
     /// Whether what one process sends another is delivered in a step of its own. Otherwise the delivery is part of the
@@ -393,6 +415,7 @@ impl Simulation {
             return Vec::new();
         };
         self.forget(me, &process);
+        self.ends[me.0 as usize] = Some(self.clock.now());
         let mut notices = Vec::new();
         // One that is dead itself has nobody left to read it.
         for to in process
