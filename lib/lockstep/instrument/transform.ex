@@ -199,8 +199,14 @@ defmodule Lockstep.Instrument.Transform do
       checked = :cerl.ann_c_call(:cerl.get_ann(tree), :cerl.abstract(Call), :cerl.c_atom(:callable), [operator])
       :cerl.c_let([variable], checked, :cerl.update_c_apply(tree, variable, :cerl.apply_args(tree)))
     else
-      tree
+      located(tree, env)
     end
+  end
+
+  # In the original this is a jump, which needs no line. A call does: it may be all that is left of the receive when what
+  # is called in the end of a clause fails.
+  defp located(tree, env) do
+    if line(:cerl.get_ann(tree)), do: tree, else: :cerl.add_ann(env.receive, tree)
   end
 
   defp call(tree, env) do
@@ -368,7 +374,7 @@ defmodule Lockstep.Instrument.Transform do
   defp letrec(tree, env) do
     cond do
       :letrec_goto not in :cerl.get_ann(tree) ->
-        renamed_letrec(tree, :cerl.get_ann(tree), local_functions(tree, env), env)
+        renamed_letrec(tree, :cerl.get_ann(tree), local_functions(tree, env), :own, env)
 
       jumps?(tree) ->
         unnamed_letrec(tree, env)
@@ -381,9 +387,10 @@ defmodule Lockstep.Instrument.Transform do
   # The annotation `letrec_goto` promises the compiler that the function is only ever jumped to. With calls in place
   # of the receive primops that promise is broken, and the compiled code would corrupt the stack.
   defp called_letrec(tree, env) do
-    env = if receives?(tree), do: %{env | receive: first_location(tree)}, else: env
+    # In front come the clauses of the receive, and before them the line of the receive itself.
+    env = if receives?(tree), do: %{env | receive: location_of(tree)}, else: env
     functions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, env.frame}
-    renamed_letrec(tree, :cerl.get_ann(tree) -- [:letrec_goto, :no_inline], functions, env)
+    renamed_letrec(tree, :cerl.get_ann(tree) -- [:letrec_goto, :no_inline], functions, :jumped, env)
   end
 
   # What is only jumped to is no function: it has no name in a stack trace.
@@ -397,9 +404,10 @@ defmodule Lockstep.Instrument.Transform do
     for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, Frames.of_local(env.frame, name, body)}
   end
 
-  defp renamed_letrec(tree, annotations, functions, env) do
+  defp renamed_letrec(tree, annotations, functions, kind, env) do
     names =
-      for {name, _, frame} <- functions, do: {:cerl.var_name(name), local_function(frame, :cerl.fname_arity(name))}
+      for {name, _, frame} <- functions,
+          do: {:cerl.var_name(name), local_function(frame, kind, :cerl.fname_arity(name))}
 
     env = %{env | names: Enum.into(names, env.names)}
 
@@ -411,8 +419,8 @@ defmodule Lockstep.Instrument.Transform do
   end
 
   @doc "The name of a new local function whose code stands in `frame`."
-  @spec local_function(Frames.t(), arity()) :: :cerl.c_var()
-  def local_function(frame, arity), do: :cerl.c_fname(Frames.local_name(frame), arity)
+  @spec local_function(Frames.t(), :own | :jumped, arity()) :: :cerl.c_var()
+  def local_function(frame, kind, arity), do: :cerl.c_fname(Frames.local_name(frame, kind), arity)
 
   defp jumps?(tree), do: not (receives?(tree) or Guards.lifts?(tree))
 
@@ -425,14 +433,15 @@ defmodule Lockstep.Instrument.Transform do
       :cerl.concrete(:cerl.primop_name(tree)) in [:recv_peek_message, :recv_wait_timeout]
   end
 
-  # In front come the clauses of the receive, and before them the line of the receive itself.
-  defp first_location(tree) do
+  @doc "The annotations of the first node of an expression that has a line: the file and the line."
+  @spec location_of(:cerl.cerl()) :: [term()]
+  def location_of(tree) do
     annotations = :cerl.get_ann(tree)
 
     if line(annotations) do
-      annotations
+      Enum.filter(annotations, &(match?({:file, _}, &1) or line([&1]) != nil))
     else
-      tree |> :cerl.subtrees() |> List.flatten() |> Enum.find_value([], &non_empty(first_location(&1)))
+      tree |> :cerl.subtrees() |> List.flatten() |> Enum.find_value([], &non_empty(location_of(&1)))
     end
   end
 

@@ -73,7 +73,7 @@ defmodule Lockstep.Runtime.Information do
 
     if Native.alive(ctx.session, pid) do
       facts = facts(ctx, pid)
-      Enum.map(items, &{&1, item(&1, ctx, pid, facts)})
+      for(item <- items, do: {item, item(item, ctx, pid, facts)})
     else
       :undefined
     end

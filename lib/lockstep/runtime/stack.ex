@@ -3,6 +3,7 @@ defmodule Lockstep.Runtime.Stack do
   # Stack traces as the original code would have given them.
 
   alias Lockstep.Instrument
+  alias Lockstep.Instrument.Transform.Frames
 
   @doc "Restores the names in a stack trace and leaves out the frames of the runtime."
   @spec clean(Exception.stacktrace()) :: Exception.stacktrace()
@@ -11,19 +12,26 @@ defmodule Lockstep.Runtime.Stack do
 
   defp restore([frame | stack]) when is_tuple(frame) do
     restored = Instrument.original_frame(frame)
-    stack = restore(stack)
-    if elem(restored, 1) == elem(frame, 1), do: [restored | stack], else: [restored | drop_callers(stack, restored)]
+    [restored | restore(if(jumped?(frame), do: drop_callers(stack, restored), else: stack))]
   end
 
   defp restore(stack), do: stack
 
-  # A local function that the original has not was called by the function it is a part of, in no line of the program.
-  defp drop_callers(stack, {module, function, arity, _}) do
-    Enum.drop_while(stack, fn
-      {^module, ^function, ^arity, location} -> not Keyword.has_key?(location, :line)
-      _ -> false
-    end)
+  # A local function that the original has not was called by the function it is a part of, where the original jumps.
+  defp drop_callers([frame | rest] = stack, function) do
+    restored = Instrument.original_frame(frame)
+
+    cond do
+      put_elem(restored, 3, []) != put_elem(function, 3, []) -> stack
+      jumped?(frame) -> drop_callers(rest, function)
+      true -> rest
+    end
   end
+
+  defp drop_callers([], _function), do: []
+
+  defp jumped?({_, function, _, _}) when is_atom(function), do: Frames.jumped?(function)
+  defp jumped?(_), do: false
 
   @doc "The stack of a process in the midst of a call of the runtime: what that has called in turn is left out as well."
   @spec current(Exception.stacktrace()) :: Exception.stacktrace()

@@ -171,6 +171,7 @@ defmodule Lockstep.Instrument.GuestTest do
       assert frame.(:loop, 2) == {Uses, :loop, 2, []}
       assert frame.(:"-loop/2-^0/0-0-", 5) == {Uses, :loop, 2, []}
       assert frame.(:"-loop/2-^fun-0-/1^12/0-3-", 7) == {Uses, :"-loop/2-fun-0-", 1, []}
+      assert frame.(:"-loop/2-^=lc$^0/1-0-/2^3/1-2-", 1) == {Uses, :"-loop/2-lc$^0/1-0-", 2, []}
       assert frame.(:"-a/1-^^-b/2-fun-0-/1^3/0-1-", 7) == {Uses, :"-b/2-fun-0-", 1, []}
       assert frame.(:"-loop/2-fun-0-", 1) == {Uses, :"-loop/2-fun-0-", 1, []}
       assert Instrument.original_frame({:lists, :map, [1, 2], []}) == {:lists, :map, [1, 2], []}

@@ -34,10 +34,13 @@ defmodule Lockstep.InstrumentFixture do
     {module, guest!(module, bytecode)}
   end
 
-  # Not by the code server, which refuses features that the VM was not started with.
+  # Not by the code server, which refuses features that the VM was not started with; but only it can run `-on_load`.
   defp load_original!(module, bytecode) do
     :code.purge(module)
-    {:module, ^module} = :erlang.load_module(module, bytecode)
+
+    with {:error, :on_load} <- :erlang.load_module(module, bytecode) do
+      {:module, ^module} = :code.load_binary(module, ~c"fixture.erl", bytecode)
+    end
   end
 
   @doc "Makes and loads the guest of a module that is loaded."

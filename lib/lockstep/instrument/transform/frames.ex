@@ -9,6 +9,7 @@ defmodule Lockstep.Instrument.Transform.Frames do
   #     ^<n>                        the function they are in
   #     ^fun-0-/1^<n>               "-loop/2-fun-0-"/1, if the function is loop/2
   #     ^^-other/2-fun-0-/1^<n>     "-other/2-fun-0-"/1: a fun of a function that was inlined
+  #     ^=lc$^0/1-0-/2^<n>          "-loop/2-lc$^0/1-0-"/2: this one is the original's own
   #
   # to which the compiler adds "-loop/2-" in front, and "/<arity>-<number>-" behind.
 
@@ -110,18 +111,19 @@ defmodule Lockstep.Instrument.Transform.Frames do
 
   defp own_arguments?(_frame, _tree), do: false
 
-  @doc "A name for a local function whose code stands in `frame`."
-  @spec local_name(t()) :: atom()
-  def local_name(%{function: function, top: function} = frame), do: :"^#{next(frame, @fresh)}"
+  @doc "A name for a local function whose code stands in `frame`: one that the original has as well, or only jumps to."
+  @spec local_name(t(), :own | :jumped) :: atom()
+  def local_name(%{function: function, top: function} = frame, :jumped), do: :"^#{next(frame, @fresh)}"
 
-  def local_name(%{top: {top, top_arity}, function: {name, arity}} = frame) do
+  def local_name(%{top: {top, top_arity}, function: {name, arity}} = frame, kind) do
     prefix = "-#{top}/#{top_arity}-"
     name = Atom.to_string(name)
     shown = if String.starts_with?(name, prefix), do: String.replace_prefix(name, prefix, ""), else: "^" <> name
-    :"^#{shown}/#{arity}^#{next(frame, @fresh)}"
+    mark = if kind == :own, do: "=", else: ""
+    :"^#{mark}#{shown}/#{arity}^#{next(frame, @fresh)}"
   end
 
-  @local ~r"^-(?<top>.*)/(?<top_arity>\d+)-\^((?<name>.*)/(?<arity>\d+)\^)?\d+/\d+-\d+-$"su
+  @local ~r"^-(?<top>.*)/(?<top_arity>\d+)-\^(?<own>=?)((?<name>.*)/(?<arity>\d+)\^)?\d+/\d+-\d+-$"su
 
   @inlined ~r"^-inlined-\^(?<name>.*)/\d+-$"su
 
@@ -132,6 +134,15 @@ defmodule Lockstep.Instrument.Transform.Frames do
       "-inlined-^" <> _ = name -> {String.to_atom(Regex.named_captures(@inlined, name)["name"]), arity}
       "-" <> _ = name -> restore(Regex.named_captures(@local, name), {function, arity})
       _ -> {function, arity}
+    end
+  end
+
+  @doc "Whether a compiled function is one that the original only jumps to."
+  @spec jumped?(atom()) :: boolean()
+  def jumped?(function) do
+    case Atom.to_string(function) do
+      "-" <> _ = name -> match?(%{"own" => ""}, Regex.named_captures(@local, name))
+      _ -> false
     end
   end
 

@@ -99,8 +99,8 @@ defmodule Lockstep.Instrument.Transform.Guards do
   defp lift(tree, argument, {before, lifted, rest}, env) do
     variables = Enum.map(:cerl.clause_pats(lifted), fn _ -> Transform.fresh_var(env) end)
     values = values(variables)
-    function = Transform.local_function(env.frame, 0)
-    otherwise = :cerl.c_apply(function, [])
+    function = Transform.local_function(env.frame, :jumped, 0)
+    otherwise = :cerl.ann_c_apply(Transform.location_of(tree), function, [])
     wildcards = Enum.map(variables, fn _ -> Transform.fresh_var(env) end)
 
     clauses =
