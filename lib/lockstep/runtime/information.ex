@@ -72,12 +72,17 @@ defmodule Lockstep.Runtime.Information do
     look(ctx, pid)
 
     if Native.alive(ctx.session, pid) do
-      facts = facts(ctx, pid)
-      for(item <- items, do: {item, item(item, ctx, pid, facts)})
+      described(items, ctx, pid, facts(ctx, pid))
     else
       :undefined
     end
   end
+
+  # Not by a function of `Enum`: it would be in the stack that is looked at, and there is no telling whose it is.
+  defp described([], _ctx, _pid, _facts), do: []
+
+  defp described([item | items], ctx, pid, facts),
+    do: [{item, item(item, ctx, pid, facts)} | described(items, ctx, pid, facts)]
 
   defp facts(ctx, pid) do
     {links, trap_exit, name, _queued} = Native.info(ctx.session, pid)

@@ -169,7 +169,7 @@ defmodule Lockstep.Instrument.ElixirTest do
     def stacktrace(fun) do
       fun.()
     rescue
-      error -> {error, Enum.map(__STACKTRACE__, &Tuple.delete_at(&1, 3)), hd(__STACKTRACE__)}
+      error -> {error, Enum.map(__STACKTRACE__, &Tuple.delete_at(&1, 3)), List.first(__STACKTRACE__)}
     end
 
     def nested(value) do
@@ -331,7 +331,7 @@ defmodule Lockstep.Instrument.ElixirTest do
 
   test "rescue, catch, else and after" do
     for {fun, expected} <- [
-          {fn -> 1 / String.length("") end, :arithmetic},
+          {fn -> Integer.floor_div(1, String.length("")) end, :arithmetic},
           {fn -> Map.fetch!(Map.new([]), :k) end, {:named, "key :k not found in: %{}"}},
           {fn -> :erlang.error(:odd) end, {:erlang, :odd}},
           {fn -> raise "text" end, {:other, RuntimeError, "text"}},
@@ -352,7 +352,7 @@ defmodule Lockstep.Instrument.ElixirTest do
 
     for {function, arguments} <- [
           missing: [%{}],
-          missing: [:no_map],
+          missing: ["no map"],
           clause: [:b],
           case_clause: [2],
           no_match: [:error],
