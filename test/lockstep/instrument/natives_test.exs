@@ -101,6 +101,7 @@ defmodule Lockstep.Instrument.NativesTest do
     {Kernel, [:erlang, :maps, Kernel.LexicalTracker, :elixir_interpolation, :elixir_locals, :elixir_module],
      "in functions that are redirected, or in macros"},
     {KeyError, [:maps], "looks for similar keys, and sorts what it finds"},
+    {Map, [:maps, :erlang], "in functions that are copies"},
     {Regex, [:erlang], "asks for the version of the VM, which is one"},
     {:calendar, [:erlang], "in functions with entries of their own"},
     {:erl_parse, [:erlang, :maps, :eval_bits], "in abstract/1,2, which is a copy, or with code as data"},

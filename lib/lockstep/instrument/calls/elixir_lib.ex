@@ -114,6 +114,13 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
        {:native, ~w(__should_log__ compare_levels default_formatter disable enable enabled? get_module_level
            get_process_level level levels metadata put_process_level delete_process_level reset_metadata)a}
      ]},
+    # Copies where they go through maps, or through what else the caller gives them.
+    {Keyword, :native, [{:guest, ~w(from_keys new)a}]},
+    {Map, :native,
+     [
+       {:guest,
+        [:filter, :from_keys, :intersect, :keys, :map, :new, :reject, :split_with, :to_list, :values, merge: [3]]}
+     ]},
     {Mix, :escape, [{:native, ~w(env target)a}]},
     {Inspect.Opts, :native, [{:escape, [default_inspect_fun: [1]]}]},
     {System, :guest,
