@@ -32,9 +32,6 @@ defmodule Conformance.ElixirGenServerTest do
 
     @impl true
     def terminate(reason, {to, name}), do: send(to, {:down, name, plain(reason)})
-
-    @impl true
-    def format_status(_reason, [_dictionary, {_to, name}]), do: {:shown, name}
   end
 
   defmodule Application do
@@ -200,14 +197,6 @@ defmodule Conformance.ElixirGenServerTest do
         end
 
         run(a, fn _from, state -> {:reply, run(b, cycle), state} end)
-      end)
-    end
-
-    test "format_status" do
-      check(fn ->
-        pid = worker()
-        {:status, _, _, [_, _, _, _, misc]} = :sys.get_status(pid)
-        List.last(misc)
       end)
     end
 

@@ -6,6 +6,8 @@ defmodule Lockstep.Support.Oracle do
 
   @native_runs 10
   @seeds 60
+  # ms
+  @grace 10
 
   @doc "What the program comes to, on either side, over several runs; each list without repetitions, sorted."
   def outcomes(program) do
@@ -26,20 +28,31 @@ defmodule Lockstep.Support.Oracle do
 
     {_, monitor} =
       spawn_monitor(fn ->
-        send(caller, {:native, program.()})
+        outcome = program.()
+        {:links, links} = Process.info(self(), :links)
+        send(caller, {:native, outcome, links})
         exit(:shutdown)
       end)
 
     receive do
-      {:native, outcome} ->
+      {:native, outcome, links} ->
         receive do: ({:DOWN, ^monitor, _, _, _} -> :ok)
-        # What was linked to it is going, too.
-        Process.sleep(10)
+        await_ends(for(pid <- links, is_pid(pid), do: Process.monitor(pid)))
         outcome
 
       {:DOWN, ^monitor, :process, _, reason} ->
+        Process.sleep(@grace)
         {:died, reason}
     end
+  end
+
+  # What was linked to it is going, too; what was linked to that has a moment.
+  defp await_ends(monitors) do
+    for monitor <- monitors do
+      receive do: ({:DOWN, ^monitor, _, _, _} -> :ok), after: (@grace -> Process.demonitor(monitor, [:flush]))
+    end
+
+    Process.sleep(1)
   end
 
   defp inside(program, seed) do
