@@ -13,7 +13,7 @@ use crate::trace::Kind;
 fn number(object: Object) -> u64 {
     match object {
         Object::Shared(number) => number,
-        Object::Table { table, entry } => u64::from(table) << 32 | entry.map_or(0, |entry| u64::from(entry) + 1),
+        Object::Table { table, entry } => (u64::from(table) << 32) | entry.map_or(0, |entry| u64::from(entry) + 1),
         _ => 0,
     }
 }
