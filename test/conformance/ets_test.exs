@@ -194,7 +194,7 @@ defmodule Conformance.EtsTest do
   describe "ordered sets" do
     test "go through their keys in term order, both ways" do
       check(fn ->
-        keys = [3, 1.5, :atom, "text", {1, 2}, [1], 2, {1}, 'b', -7, nil, [], {}, 1.0e10, <<1::3>>]
+        keys = [3, 1.5, :atom, "text", {1, 2}, [1], 2, {1}, ~c"b", -7, nil, [], {}, 1.0e10, <<1::3>>]
         table = filled(:ordered_set, for(key <- keys, do: {key, key}))
 
         {:ets.tab2list(table), steps(:ets.last(table), &:ets.prev(table, &1)), :ets.foldr(&[&1 | &2], [], table),

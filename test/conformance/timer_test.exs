@@ -21,7 +21,7 @@ defmodule Conformance.TimerTest do
         other = spawn_link(fn -> receive(do: (message -> send(main, {:other, message}))) end)
         Process.register(self(), :the_main)
 
-        for {time, to} <- [{2, self()}, {10, other}, {40, :the_main}],
+        for {time, to} <- [{4, self()}, {10, other}, {16, :the_main}],
             do: Process.send_after(to, {:after, time}, time)
 
         for _ <- 1..3, do: receive(do: (message -> message))
@@ -30,11 +30,11 @@ defmodule Conformance.TimerTest do
 
     test "a name is looked up when the timer fires" do
       check(fn ->
-        Process.send_after(:later_name, :hello, 20)
-        Process.send_after(:never_name, :lost, 1)
-        Process.sleep(2)
+        Process.send_after(:later_name, :hello, 100)
+        Process.send_after(:never_name, :lost, 2)
+        Process.sleep(3)
         Process.register(self(), :later_name)
-        flush(50)
+        receive(do: (message -> [message | flush(2)]))
       end)
     end
 
