@@ -199,6 +199,8 @@ defmodule Lockstep.Cluster do
       :ok
     else
       command(ctx, Native.start_node(ctx.session, ctx.id, node), "start node #{inspect(node)}", node)
+      Runtime.PersistentTerm.forget(ctx, node)
+      Runtime.Atomics.forget(ctx, node)
     end
   end
 

@@ -71,6 +71,14 @@ defmodule Lockstep.Instrument.CallsTest do
     end
   end
 
+  test "the functions of :persistent_term, :atomics and :counters are all redirected" do
+    for module <- [:persistent_term, :atomics, :counters],
+        {name, arity} <- module.module_info(:exports),
+        name != :module_info do
+      assert {module, name, match?({:runtime, _, _}, Calls.classify(module, name, arity))} == {module, name, true}
+    end
+  end
+
   describe "classify/3" do
     test "redirects what the simulation has its own version of" do
       assert Calls.classify(:erlang, :self, 0) == {:runtime, Lockstep.Runtime.Process, :self}
@@ -103,7 +111,7 @@ defmodule Lockstep.Instrument.CallsTest do
             {System, :cmd, 2},
             {:ets, :file2tab, 1},
             {:crypto, :generate_key, 2},
-            {:persistent_term, :put, 2},
+            {:persistent_term, :from_a_later_release, 2},
             {ExUnit.Callbacks, :start_supervised, 1}
           ] do
         assert {module, Calls.classify(module, function, arity)} == {module, :escape}

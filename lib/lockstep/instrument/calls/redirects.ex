@@ -161,6 +161,21 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Maps, :erts_internal, [mc_iterator: [1]]},
     {R.Terms, :erlang, [term_to_binary: [1, 2], term_to_iovec: [1, 2]]},
     {R.Enumeration, Enum, Enum.map(R.Enumeration.functions(), fn {name, arity} -> {name, [arity]} end)},
+    {R.PersistentTerm, :persistent_term, [get: [0, 1, 2], put: [2], put_new: [2], erase: [1], info: [0]]},
+    {R.Atomics, :atomics,
+     [
+       new: [2],
+       get: [2],
+       put: [3],
+       add: [3],
+       add_get: [3],
+       sub: [3],
+       sub_get: [3],
+       exchange: [3],
+       compare_exchange: [4],
+       info: [1]
+     ]},
+    {R.Counters, :counters, [new: [2], get: [2], put: [3], add: [3], sub: [3], info: [1]]},
     # `Kernel` exports these as functions too: `apply(Kernel, :self, [])` must not get past.
     {R.Message, Kernel, [send: [2]]},
     {R.Process, Kernel, [self: [0]]},

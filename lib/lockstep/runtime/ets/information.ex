@@ -3,8 +3,8 @@ defmodule Lockstep.Runtime.Ets.Information do
   # What is told about tables: virtual where it is about identity or time.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Clock, Context, Escape}
-  alias Lockstep.Runtime.Ets.{Access, Operation, Table}
+  alias Lockstep.Runtime.{Clock, Context, Escape, Shared}
+  alias Lockstep.Runtime.Ets.{Operation, Table}
 
   # Addresses of the VM's memory.
   @host_items [:binary]
@@ -29,7 +29,7 @@ defmodule Lockstep.Runtime.Ets.Information do
         :ets.all()
 
       ctx ->
-        Access.announce_all(ctx, false)
+        Shared.announce_all(ctx, false)
         Operation.noted(ctx, {:all, []}, ctx |> Table.all() |> Enum.map(&Table.id/1))
     end
   end

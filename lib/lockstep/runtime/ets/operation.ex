@@ -2,8 +2,8 @@ defmodule Lockstep.Runtime.Ets.Operation do
   @moduledoc false
   # The life of an operation on a table: its scheduling point, its result, its exceptions.
 
-  alias Lockstep.Runtime.{Context, Escape, Identity, Stack, Turn}
-  alias Lockstep.Runtime.Ets.{Access, Spec, Table}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Shared, Turn}
+  alias Lockstep.Runtime.Ets.{Spec, Table}
 
   @type call :: {atom(), [term()]}
   @typedoc """
@@ -36,22 +36,22 @@ defmodule Lockstep.Runtime.Ets.Operation do
   @spec announce(Context.t(), term(), scope(), boolean()) :: :ok
   def announce(ctx, id, scope, write?) do
     case Table.find(ctx, id) do
-      nil -> Access.announce(ctx, unknown(ctx, id), nil, write?)
-      table -> Access.announce(ctx, table.object, entry(table, scope), write?)
+      nil -> Shared.announce(ctx, unknown(ctx, id), nil, write?)
+      table -> Shared.announce(ctx, table.object, entry(table, scope), write?)
     end
   end
 
-  defp unknown(_ctx, ref) when is_reference(ref), do: Access.number(Identity.number(ref))
-  defp unknown(ctx, name), do: Access.number({ctx.node, name})
+  defp unknown(_ctx, ref) when is_reference(ref), do: Shared.number(Identity.number(ref))
+  defp unknown(ctx, name), do: Shared.number({ctx.node, name})
 
-  defp entry(table, {:key, key}), do: Access.entry(table.type, key)
+  defp entry(table, {:key, key}), do: Shared.entry(table.type, key)
   defp entry(table, {:objects, [object]}), do: entry(table, {:objects, object})
 
   defp entry(%{keypos: at} = table, {:objects, object}) when is_tuple(object) and tuple_size(object) >= at,
-    do: Access.entry(table.type, elem(object, at - 1))
+    do: Shared.entry(table.type, elem(object, at - 1))
 
   defp entry(table, {:spec, spec}) do
-    with [key] <- Spec.keys(spec, table.keypos), do: Access.entry(table.type, key), else: (_ -> nil)
+    with [key] <- Spec.keys(spec, table.keypos), do: Shared.entry(table.type, key), else: (_ -> nil)
   end
 
   defp entry(_table, _scope), do: nil
@@ -107,8 +107,7 @@ defmodule Lockstep.Runtime.Ets.Operation do
 
   defp fail({function, args} = call, reason, stack, location) do
     Turn.note(Context.get(), fn -> {"#{text(call)} raises", {function, args, reason}} end)
-    stack = stack |> Enum.drop_while(&(not Stack.own?(&1))) |> Enum.reject(&Stack.own?/1)
-    :erlang.raise(:error, reason, [{:ets, function, args, location} | stack])
+    Shared.fail({:ets, function, args}, reason, stack, location)
   end
 
   @doc "Puts an operation and its result into words."

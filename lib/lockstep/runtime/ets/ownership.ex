@@ -7,8 +7,8 @@ defmodule Lockstep.Runtime.Ets.Ownership do
   # `Lockstep.Runtime.Turn` drops them.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Identity, Turn}
-  alias Lockstep.Runtime.Ets.{Access, Operation, Table}
+  alias Lockstep.Runtime.{Context, Identity, Shared, Turn}
+  alias Lockstep.Runtime.Ets.{Operation, Table}
 
   @mark :"$lockstep"
 
@@ -24,7 +24,7 @@ defmodule Lockstep.Runtime.Ets.Ownership do
     call = {:new, [name, options]}
     named? = is_atom(name) and has?(options, :named_table)
     {_, number} = identity = Identity.new_table(ctx)
-    Access.announce(ctx, Access.number(if named?, do: {ctx.node, name}, else: number), nil, true)
+    Shared.announce(ctx, Shared.number(if named?, do: {ctx.node, name}, else: number), nil, true)
     tid = Operation.guarded(call, fn -> :ets.new(name, real_options(ctx, options)) end)
 
     if named? and Table.find(ctx, name) != nil do
@@ -96,7 +96,7 @@ defmodule Lockstep.Runtime.Ets.Ownership do
   # Two names are touched.
   defp rename(ctx, id, name) do
     call = {:rename, [id, name]}
-    Access.announce_all(ctx, true)
+    Shared.announce_all(ctx, true)
 
     Operation.perform(ctx, id, call, fn table ->
       if table.named? and is_atom(name) and Table.find(ctx, name) != nil, do: Operation.refuse(call, nil)

@@ -3,8 +3,8 @@ defmodule Lockstep.Runtime.Ets.Table do
   # The ETS tables of a run. They are real tables of the real processes, without names; what the code under test
   # holds is a virtual reference or a name of its node. The run's store has the way from one to the other.
 
-  alias Lockstep.Runtime.Context
-  alias Lockstep.Runtime.Ets.{Access, Index}
+  alias Lockstep.Runtime.{Context, Shared}
+  alias Lockstep.Runtime.Ets.Index
 
   @enforce_keys [:id, :number, :object, :tid, :node, :owner, :heir, :name, :named?, :type, :keypos]
   defstruct @enforce_keys
@@ -59,8 +59,8 @@ defmodule Lockstep.Runtime.Ets.Table do
   end
 
   # Who looks for the name of a table conflicts with who makes or deletes it.
-  defp object(%{named?: true} = table), do: Access.number({table.node, table.name})
-  defp object(table), do: Access.number(table.number)
+  defp object(%{named?: true} = table), do: Shared.number({table.node, table.name})
+  defp object(table), do: Shared.number(table.number)
 
   @doc "The table that `id`, a reference or a name, means on the caller's node."
   @spec find(Context.t(), term()) :: t() | nil

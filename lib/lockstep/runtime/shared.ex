@@ -1,11 +1,13 @@
-defmodule Lockstep.Runtime.Ets.Access do
+defmodule Lockstep.Runtime.Shared do
   @moduledoc false
-  # The scheduling points of shared state: which table or other container is touched, and which entry of it.
+  # What tables and the other kinds of shared state have in common.
+  #
+  # Their scheduling points: which table or other container is touched, and which entry of it.
   #
   # To the core both are numbers, of 27 bits. Two that are equal by chance only mean one conflict too many.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Turn}
+  alias Lockstep.Runtime.{Context, Stack, Turn}
 
   @doc "Announces what is to be done to an entry of `object`, or to the whole of it if that is `nil`."
   @spec announce(Context.t(), non_neg_integer(), non_neg_integer() | nil, boolean()) :: :ok
@@ -32,4 +34,11 @@ defmodule Lockstep.Runtime.Ets.Access do
   defp whole(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> whole() |> List.to_tuple()
   defp whole(map) when is_map(map), do: Map.new(map, fn {key, value} -> {key, whole(value)} end)
   defp whole(other), do: other
+
+  @doc "Raises what a function of the VM has raised, as if the program itself had called that with these arguments."
+  @spec fail(mfa :: {module(), atom(), [term()]}, term(), Exception.stacktrace(), keyword()) :: no_return()
+  def fail({module, function, args}, reason, stack, location) do
+    callers = stack |> Enum.drop_while(&(not Stack.own?(&1))) |> Enum.reject(&Stack.own?/1)
+    :erlang.raise(:error, reason, [{module, function, args, location} | callers])
+  end
 end
