@@ -224,6 +224,43 @@ defmodule Conformance.EtsTest do
     end
   end
 
+  # Of later releases; where they are missing, so must they be in a run.
+  describe "functions of later releases" do
+    for type <- @types do
+      test "keys with their objects, in a #{type}" do
+        check(fn ->
+          table = filled(unquote(type), [{:key, 1}, {:key, 2}])
+
+          for {function, args} <- [first_lookup: [], last_lookup: [], next_lookup: [:key], prev_lookup: [:key]] do
+            raised(fn -> apply(:ets, function, [table | args]) end)
+          end
+        end)
+      end
+
+      test "all keys with their objects, in a #{type}" do
+        check(fn ->
+          table = filled(unquote(type), for(n <- 1..20, do: {n, n * n}))
+          step = fn {key, objects} -> {objects, apply(:ets, :next_lookup, [table, key])} end
+          walk = fn -> Stream.unfold(apply(:ets, :first_lookup, [table]), &((is_tuple(&1) && step.(&1)) || nil)) end
+          raised(fn -> walk.() |> Enum.concat() |> Enum.sort() end)
+        end)
+      end
+
+      test "defaults for what is not there, in a #{type}" do
+        check(fn ->
+          table = filled(unquote(type), [{:key, 1}])
+
+          {raised(fn -> apply(:ets, :lookup_element, [table, :none, 2, :default]) end),
+           raised(fn -> apply(:ets, :lookup_element, [table, :key, 2, :default]) end),
+           raised(fn -> apply(:ets, :lookup_element, [table, :key, 3, :default]) end),
+           raised(fn -> apply(:ets, :update_element, [table, :none, {2, :new}, {:none, 0}]) end),
+           raised(fn -> apply(:ets, :update_element, [table, :key, {2, :new}, {:key, 0}]) end),
+           Enum.sort(:ets.tab2list(table))}
+        end)
+      end
+    end
+  end
+
   describe "match specifications" do
     test "several clauses, several keys, guards, parts of maps" do
       check(fn ->

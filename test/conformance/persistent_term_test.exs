@@ -5,7 +5,9 @@ defmodule Conformance.PersistentTermTest do
   defp raised(fun) do
     fun.()
   rescue
-    error -> {error.__struct__, Exception.message(error), __STACKTRACE__ |> hd() |> Tuple.delete_at(3)}
+    error ->
+      [{module, function, args, _} | _] = __STACKTRACE__
+      {error.__struct__, Exception.message(error), module, function, args}
   end
 
   # The plain VM keeps them from one run of a program to the next.
@@ -31,7 +33,7 @@ defmodule Conformance.PersistentTermTest do
 
   test "keys are the same only if they match" do
     check(fn ->
-      keys = [1, 1.0, {1}, {1.0}, "1", '1', nil]
+      keys = [1, 1.0, {1}, {1.0}, "1", ~c"1", nil]
 
       cleanly(keys, fn ->
         for {key, n} <- Enum.with_index(keys), do: :persistent_term.put(key, n)
