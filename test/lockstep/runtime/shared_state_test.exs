@@ -124,6 +124,26 @@ defmodule Lockstep.Runtime.SharedStateTest do
 
   defp run_many(fun), do: Runner.run(fun, seeds: 300, max_stall: 0)
 
+  @tag :tmp_dir
+  test "a table goes to a file and comes back, which is an escape of the file's", %{tmp_dir: folder} do
+    file = to_charlist(Path.join(folder, "table"))
+
+    program = fn ->
+      table = :ets.new(:table, [:named_table, :bag])
+      :ets.insert(table, [{:a, 1}, {:a, 2}, {:b, 3}])
+      :ok = :ets.tab2file(table, file)
+      :ets.delete(table)
+      assert {:ok, info} = :ets.tabfile_info(file)
+      assert {info[:name], info[:size]} == {:table, 3}
+      assert :ets.file2tab(file) == {:ok, :table}
+      assert :ets.tab2list(:table) == [a: 1, a: 2, b: 3]
+    end
+
+    Runner.run(program, seed: 1, escapes: :allow)
+    {:failed, failure} = Runner.explore(program, seeds: 1, escapes: :raise)
+    assert %EscapeError{module: :file, function: :delete, location: {_, _}} = failure.error
+  end
+
   test "going through a table while it is written to" do
     run(fn ->
       table = :ets.new(:table, [:public])

@@ -232,8 +232,8 @@ defmodule Lockstep.Instrument.Calls.OTP do
      [
        {:native, ~w(fun2ms test_ms)a},
        # Written in Erlang, of the functions that are redirected.
-       {:guest, ~w(delete_all_objects foldl foldr i init_table match_delete match_spec_run select_delete tab2list
-            table)a}
+       {:guest, ~w(delete_all_objects file2tab foldl foldr i init_table match_delete match_spec_run select_delete
+            tab2file tab2list tabfile_info table)a}
      ]},
     {:inet, :escape,
      [
