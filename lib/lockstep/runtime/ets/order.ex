@@ -80,11 +80,15 @@ defmodule Lockstep.Runtime.Ets.Order do
     direction = if function == :select_reverse and table.type == :ordered_set, do: :backward, else: :forward
     continuation = {:"$lockstep_select", table.id, direction, spec, limit, nil}
 
-    case Spec.keys(spec, table.keypos) do
+    case keys(table, spec) do
       :any -> scan(ctx, table, continuation, [], edge(ctx, table, direction))
       keys -> hand_out(continuation, Enum.flat_map(keys, &matches(table, spec, &1)))
     end
   end
+
+  # An ordered table is gone through in its order as soon as there are several keys to look for.
+  defp keys(%{type: :ordered_set}, [_, _ | _]), do: :any
+  defp keys(table, spec), do: Spec.keys(spec, table.keypos)
 
   @doc """
   Goes on with a `select/3`.
