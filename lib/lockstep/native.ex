@@ -142,7 +142,11 @@ defmodule Lockstep.Native do
   def info(_session, _pid), do: err()
   @spec inbox(session(), pid()) :: [term()] | {:error, atom()}
   def inbox(_session, _pid), do: err()
-  @spec ties(session(), pid()) :: {[pid()], [{pid(), pos_integer()}], suspended? :: boolean()} | {:error, atom()}
+
+  @spec ties(session(), pid()) ::
+          {watchers :: [pid()], watching :: [natural()], suspending :: [{pid(), pos_integer()}],
+           suspended? :: boolean()}
+          | {:error, atom()}
   def ties(_session, _pid), do: err()
   @spec progress(session()) :: natural()
   def progress(_session), do: err()

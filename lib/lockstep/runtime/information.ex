@@ -86,7 +86,7 @@ defmodule Lockstep.Runtime.Information do
 
   defp facts(ctx, pid) do
     {links, trap_exit, name, _queued} = Native.info(ctx.session, pid)
-    {watchers, suspending, suspended?} = Native.ties(ctx.session, pid)
+    {watchers, watching, suspending, suspended?} = Native.ties(ctx.session, pid)
     real = Native.real_pid(ctx.session, pid)
     {:dictionary, dictionary} = Process.info(real, :dictionary)
 
@@ -95,6 +95,7 @@ defmodule Lockstep.Runtime.Information do
       trap_exit: trap_exit,
       name: name,
       watchers: watchers,
+      watching: watching,
       suspending: suspending,
       suspended?: suspended?,
       real: real,
@@ -105,7 +106,7 @@ defmodule Lockstep.Runtime.Information do
   defp item(:links, _ctx, _pid, facts), do: facts.links
   defp item(:trap_exit, _ctx, _pid, facts), do: facts.trap_exit
   defp item(:registered_name, _ctx, _pid, facts), do: facts.name || []
-  defp item(:monitors, _ctx, _pid, facts), do: Monitor.watched(facts.dictionary)
+  defp item(:monitors, _ctx, _pid, facts), do: Monitor.watched(facts.dictionary, facts.watching)
   defp item(:monitored_by, _ctx, _pid, facts), do: facts.watchers
   defp item(:suspending, _ctx, _pid, facts), do: for({pid, count} <- facts.suspending, do: {pid, count, 0})
   defp item(:error_handler, _ctx, _pid, facts), do: Flags.error_handler(facts.dictionary)

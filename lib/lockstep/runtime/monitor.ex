@@ -95,11 +95,11 @@ defmodule Lockstep.Runtime.Monitor do
     {tag, ref, :process, object, reason}
   end
 
-  @doc "What the caller watches, as `process_info/2` has it."
-  @spec watched([{term(), term()}]) :: [{:process, term()}]
-  def watched(dictionary) do
+  @doc "What a process with this dictionary and these monitors watches, as `process_info/2` has it."
+  @spec watched([{term(), term()}], [pos_integer()]) :: [{:process, term()}]
+  def watched(dictionary, numbers) do
     monitors = List.keyfind(dictionary, @monitors, 0, {@monitors, %{}}) |> elem(1)
-    for {_, {_, object, _}} <- Enum.sort(monitors), do: {:process, object}
+    for {number, {_, object, _}} <- Enum.sort(monitors), number in numbers, do: {:process, object}
   end
 
   @doc "`:erlang.demonitor/1`."

@@ -1,7 +1,7 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
-use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, Simulation, trace_file};
+use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, RefId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
 
@@ -158,7 +158,8 @@ queries! {
         let watchers: Vec<_> = inner.simulation.watchers(process).into_iter().filter_map(shown).collect();
         let suspending = inner.simulation.suspending(process).into_iter();
         let suspending: Vec<_> = suspending.filter_map(|(id, count)| Some((shown(id)?, count))).collect();
-        (watchers, suspending, inner.simulation.suspended(process))
+        let watching: Vec<_> = inner.simulation.watching(process).into_iter().map(|RefId(number)| number).collect();
+        (watchers, watching, suspending, inner.simulation.suspended(process))
     };
     real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
     waiting() => |env, inner| {

@@ -1,6 +1,7 @@
 //! The state machine: one run of a cluster.
 
 mod cluster;
+mod ended;
 mod perform;
 mod queries;
 mod signals;
@@ -8,6 +9,7 @@ mod suspension;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use self::ended::JustEnded;
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
@@ -171,8 +173,7 @@ pub struct Simulation {
     processes: Vec<Option<Process>>,
     /// Every process's node, dead ones' too.
     homes: Vec<NodeId>,
-    /// When each process ended, if it has.
-    ends: Vec<Option<Micros>>,
+    just_ended: JustEnded,
     /// Every process's last name, dead ones' too.
     labels: Vec<Option<Symbol>>,
     network: Network,
@@ -203,7 +204,7 @@ impl Simulation {
             queue: VecDeque::new(),
             processes: Vec::new(),
             homes: Vec::new(),
-            ends: Vec::new(),
+            just_ended: JustEnded::default(),
             labels: Vec::new(),
             network: Network {
                 nodes: vec![Node {
@@ -537,7 +538,6 @@ impl Simulation {
         entry.state = State::Enabled(Op::Start);
         self.processes.push(Some(entry));
         self.homes.push(node);
-        self.ends.push(None);
         self.labels.push(None);
         self.queue.push_back(Ready::Run(process));
         process

@@ -132,8 +132,14 @@ impl Simulation {
         Grant::Parked(id)
     }
 
-    fn receive(&mut self, me: ProcessId, _wait: Wait) -> Grant {
+    fn receive(&mut self, me: ProcessId, wait: Wait) -> Grant {
+        let now = self.clock.now();
         let process = self.expect(me);
+        // Whoever gets to run only after its time is up has timed out, whatever has arrived meanwhile.
+        if wait == Wait::Rest && process.receive_until.is_some_and(|until| until < now) {
+            process.receive_until = None;
+            return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
+        }
         let items = std::mem::take(&mut process.inbox);
         if items.is_empty() {
             process.receive_until = None;
@@ -176,7 +182,7 @@ impl Simulation {
             self.expect(other).links.insert(me);
             return Grant::Bool(true);
         }
-        if home == away && self.lingers(other) {
+        if home == away && self.lingers(me, other) {
             self.expect(me).links.insert(other);
             self.answer_too_late(other, me, None);
             return Grant::Bool(true);
@@ -232,11 +238,11 @@ impl Simulation {
         Grant::Done
     }
 
-    /// A process that ends is there for a moment longer, and answers by a signal of its own. Whether it is that moment is
-    /// a choice like a latency.
-    fn lingers(&mut self, process: ProcessId) -> bool {
-        let just_now = self.is_ending(process) || self.ends[process.0 as usize] == Some(self.clock.now());
-        just_now && self.choices.latency(1) > 0
+    /// A process that ends takes a moment to be gone. Until then it can be linked, and answers by a signal of its own.
+    /// Whether it is that moment is a choice like a latency.
+    fn lingers(&mut self, me: ProcessId, other: ProcessId) -> bool {
+        let now = self.clock.now();
+        (self.is_ending(other) || self.just_ended.unknown_to(now, me, other)) && self.choices.latency(1) > 0
     }
 
     /// That there is nobody to watch is told by a signal, too: it may be there at once or a moment later.

@@ -140,6 +140,13 @@ impl Simulation {
             .unwrap_or_default()
     }
 
+    /// The monitors of a process that have not fired.
+    pub fn watching(&self, process: ProcessId) -> Vec<RefId> {
+        self.get(process)
+            .map(|entry| entry.watching.keys().copied().collect())
+            .unwrap_or_default()
+    }
+
     /// Whether a process is suspended.
     pub fn suspended(&self, process: ProcessId) -> bool {
         self.get(process).is_some_and(|entry| !entry.suspended_by.is_empty())

@@ -278,21 +278,26 @@ impl Simulation {
         if !self.alive(to) {
             return;
         }
-        let reason = SystemReason::Noproc;
         if let Some(reference) = monitor {
             self.event(Some(to), Kind::Down, id.0, reference.0);
-            self.down(to, reference, reason);
+            self.down(to, reference, SystemReason::Noproc);
         } else {
             self.event(Some(to), Kind::ExitSignal, id.0, u64::from(from.0));
-            self.exit_by_link(from, to, reason);
+            self.exit_by_link(from, to, SystemReason::Noproc);
         }
     }
 
-    /// Answers a link or monitor for a process that is about to be gone.
+    /// Answers a link, or with its reference a monitor, that came too late or that nobody was there for.
     pub(super) fn answer_too_late(&mut self, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
         let id = self.next_message();
-        let content = Content::TooLate { from, to, monitor };
-        self.post(from, to, self.home(to), id, content, false);
+        self.post(
+            from,
+            to,
+            self.home(to),
+            id,
+            Content::TooLate { from, to, monitor },
+            false,
+        );
     }
 
     /// Whether what one process sends another is delivered in a step of its own. Otherwise the delivery is part of the
@@ -415,7 +420,7 @@ impl Simulation {
             return Vec::new();
         };
         self.forget(me, &process);
-        self.ends[me.0 as usize] = Some(self.clock.now());
+        self.just_ended.add(self.clock.now(), me, &process);
         let mut notices = Vec::new();
         // One that is dead itself has nobody left to read it.
         for to in process
