@@ -57,8 +57,8 @@ defmodule RandomProgram do
 
   defp step({:send, to, tag}, state), do: {tell(pid(to, state), {tag, state.me}), state}
   defp step({:send_name, name, tag}, state), do: {guarded(fn -> tell(name(name, state), {tag, state.me}) end), state}
-  defp step({:await, tag, time}, state), do: {await(tag, time, state), state}
-  defp step({:take, time}, state), do: {take(time, state), state}
+  defp step({:await, tag, time}, state), do: {received(await(tag, time, state)), state}
+  defp step({:take, time}, state), do: {received(take(time, state)), state}
   defp step(:mailbox, state), do: {mailbox(state), state}
   defp step({:link, to}, state), do: {guarded(fn -> Process.link(pid(to, state)) end), state}
   defp step({:unlink, to}, state), do: {Process.unlink(pid(to, state)), state}
@@ -132,6 +132,12 @@ defmodule RandomProgram do
     after
       time(time) -> :timeout
     end
+  end
+
+  # To take a message that is there is no step, because nobody can tell when it is done; but what it was is written down.
+  defp received(what) do
+    :erlang.yield()
+    what
   end
 
   defp time(:long), do: @patience
