@@ -13,7 +13,8 @@ defmodule Lockstep.MixProject do
       compilers: [:lockstep_native] ++ Mix.compilers(),
       elixirc_paths: elixirc_paths(Mix.env()),
       start_permanent: false,
-      # PropEr is for the tests alone.
+      # PropEr is for the tests alone, and no dependency: newer releases of Mix would hide it.
+      prune_code_paths: Mix.env() != :test,
       xref: [exclude: [:proper_gen, :proper_types]],
       description: "Deterministic testing of real, unmodified BEAM code on a simulated cluster",
       package: package(),
