@@ -117,6 +117,8 @@ defmodule Lockstep.Native do
   def note(_session, _text, _digest), do: err()
   @spec daemon(session(), pid()) :: :ok | {:error, atom()}
   def daemon(_session, _pid), do: err()
+  @spec owner(session(), pid()) :: :ok | {:error, atom()}
+  def owner(_session, _pid), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
 

@@ -24,6 +24,8 @@ pub(crate) struct Process {
     pub(crate) name: Option<Symbol>,
     /// Whether it serves the others: that it waits for ever says nothing.
     pub(crate) daemon: bool,
+    /// Whether it owns something shared, which ends with it or goes to others.
+    pub(crate) owner: bool,
     /// When the `receive` that it is in times out.
     pub(crate) receive_until: Option<Micros>,
     /// The deadline that is set for it: of a receive, or of being held back.
@@ -64,6 +66,7 @@ impl Process {
             timers: BTreeSet::new(),
             name: None,
             daemon: false,
+            owner: false,
             receive_until: None,
             deadline: None,
             suspended_by: BTreeMap::new(),

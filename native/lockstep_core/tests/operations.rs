@@ -2,9 +2,11 @@
 
 mod support;
 
-use lockstep_core::strategy::{Fifo, Random};
+use std::sync::{Arc, Mutex};
+
+use lockstep_core::strategy::{Candidate, Candidates, Fifo, Object, Random, Strategy};
 use lockstep_core::{
-    AliasMode, Config, Death, ExitClass, Farewell, Grant, Item, Kind, MAIN, Misuse, Next, NodeId, Op, Outcome,
+    AliasMode, Config, Death, ExitClass, Farewell, Grant, Item, Kind, MAIN, Micros, Misuse, Next, NodeId, Op, Outcome,
     ProcessId, RefId, Refusal, SystemReason, Target, Wait,
 };
 use support::{
@@ -135,6 +137,57 @@ fn links_are_told_before_monitors() {
         .collect();
     assert_eq!(monitors, [None, Some(R)]);
     assert_eq!((player.received(MAIN), player.fired[&R]), (2, 1));
+}
+
+/// Undisturbed, and remembers what it could choose between.
+#[derive(Debug, Default)]
+struct Watch(Arc<Mutex<Vec<Candidate>>>);
+
+impl Strategy for Watch {
+    fn schedule(&mut self, candidates: &Candidates<'_>, _choices: usize) -> usize {
+        let mut seen = self.0.lock().unwrap();
+        seen.extend((0..candidates.len()).map(|index| candidates.get(index)));
+        0
+    }
+
+    fn stall(&mut self, _max: Micros, _next: Option<Micros>) -> Micros {
+        1
+    }
+
+    fn latency(&mut self, _max: Micros) -> Micros {
+        0
+    }
+}
+
+#[test]
+fn the_end_of_an_owner_conflicts_with_all_else() {
+    let concerns = |owner: bool, scripts: Vec<Vec<Op>>| {
+        let watch = Watch::default();
+        let seen = watch.0.clone();
+        let mut player = Player::new(simulation(support::config(), Box::new(watch)));
+        let mut scripts = scripts;
+        if owner {
+            player.owners.insert(p(1));
+        }
+        player.run(&mut scripts);
+        let seen = seen.lock().unwrap();
+        seen.iter()
+            .any(|candidate| candidate.object == Object::World && candidate.write)
+    };
+    // Somebody else can always go on: where there is one way only, nobody is asked.
+    let busy = || vec![Op::Yield; 20];
+    let begin = |start: Op| [vec![start, spawn(HERE)], vec![Op::Yield; 5]].concat();
+    let ends = vec![begin(spawn(HERE)), vec![exit(ExitClass::Normal)], busy()];
+    let signalled = vec![[begin(spawn(HERE)), vec![kill(1)]].concat(), vec![receive()], busy()];
+    let linked = vec![
+        [begin(linked()), vec![exit(ExitClass::Crash)]].concat(),
+        vec![receive()],
+        busy(),
+    ];
+    for scripts in [ends, signalled, linked] {
+        assert!(concerns(true, scripts.clone()));
+        assert!(!concerns(false, scripts));
+    }
 }
 
 #[test]

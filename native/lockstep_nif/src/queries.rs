@@ -121,6 +121,11 @@ queries! {
         inner.simulation.set_daemon(process);
         done(env)
     };
+    owner(pid: [Term<'a>]) => |env, inner| {
+        let process = process(inner, pid)?;
+        inner.simulation.set_owner(process);
+        done(env)
+    };
     random() => |env, inner| inner.simulation.random();
     now() => |env, inner| inner.simulation.now();
     id(pid: [Term<'a>]) => |env, inner| inner.id(pid).map(|process| process.0);

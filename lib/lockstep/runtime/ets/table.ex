@@ -3,6 +3,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   # The ETS tables of a run. They are real tables of the real processes, without names; what the code under test
   # holds is a virtual reference or a name of its node. The run's store has the way from one to the other.
 
+  alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Shared}
   alias Lockstep.Runtime.Ets.Index
 
@@ -114,7 +115,10 @@ defmodule Lockstep.Runtime.Ets.Table do
   @spec owned(Context.t(), pid()) :: [t()]
   def owned(ctx, pid), do: for(id <- Enum.reverse(estate(ctx, pid)), do: find(ctx, id))
 
-  defp own(ctx, pid, id), do: :ets.insert(ctx.store, {{:estate, pid}, [id | estate(ctx, pid)]})
+  defp own(ctx, pid, id) do
+    Native.owner(ctx.session, pid)
+    :ets.insert(ctx.store, {{:estate, pid}, [id | estate(ctx, pid)]})
+  end
 
   defp disown(ctx, pid, id) do
     case List.delete(estate(ctx, pid), id) do

@@ -13,7 +13,7 @@ use self::ended::JustEnded;
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::network::{ChannelKey, Network, Node, Pair};
+use crate::network::{ChannelKey, Content, Network, Node, Pair};
 use crate::op::{AliasMode, Death, Farewell, Grant, Item, Op, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
@@ -294,6 +294,13 @@ impl Simulation {
     pub fn set_daemon(&mut self, process: ProcessId) {
         if let Some(entry) = self.living(process) {
             entry.daemon = true;
+        }
+    }
+
+    /// Marks a process that owns something shared: its end concerns all who touch that. Not a step.
+    pub fn set_owner(&mut self, process: ProcessId) {
+        if let Some(entry) = self.living(process) {
+            entry.owner = true;
         }
     }
 
@@ -614,7 +621,7 @@ impl CandidateView for View<'_> {
             }
             Ready::Deliver(key) => Candidate {
                 process: None,
-                object: self.object(key.to),
+                object: self.delivery(key),
                 write: true,
             },
             Ready::Fire(reference) => Candidate {
@@ -642,8 +649,31 @@ impl View<'_> {
             Op::ReadTimer(reference) => (self.timer(reference), false),
             Op::Register(name, _) | Op::Unregister(name) => (self.object(Target::Name(*node, name)), true),
             Op::Whereis(name) => (self.object(Target::Name(*node, name)), false),
+            Op::Exit(_) => (self.end(process), true),
+            Op::Signal(other, _) => (self.end(other), true),
             ref op => op.access(process, *node),
         }
+    }
+
+    /// What a process that ends, or may be made to, takes with it.
+    fn end(&self, process: ProcessId) -> Object {
+        match &self.processes[process.0 as usize] {
+            Some(Process { owner: true, .. }) => Object::World,
+            _ => Object::Process(process),
+        }
+    }
+
+    fn delivery(&self, key: ChannelKey) -> Object {
+        match (self.object(key.to), key.to) {
+            (Object::Process(process), Target::Process(_)) if self.is_exit(key) => self.end(process),
+            (object, _) => object,
+        }
+    }
+
+    fn is_exit(&self, key: ChannelKey) -> bool {
+        let channel = self.network.channels.get(&key);
+        let first = channel.and_then(|channel| channel.packets.front());
+        first.is_some_and(|packet| matches!(packet.content, Content::Exit { .. }))
     }
 
     /// What is reached under an address. As long as a process has a name, the name stands for the process, so that what

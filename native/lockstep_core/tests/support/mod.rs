@@ -92,6 +92,8 @@ pub struct Player {
     terms: BTreeMap<MessageId, Term>,
     taken: BTreeSet<MessageId>,
     announced: BTreeMap<ProcessId, Op>,
+    /// Who owns something shared.
+    pub owners: BTreeSet<ProcessId>,
     /// Who is to inherit from whom.
     pub heirs: BTreeMap<ProcessId, Vec<ProcessId>>,
     /// Who was told of each end.
@@ -133,6 +135,7 @@ impl Player {
             terms: BTreeMap::new(),
             taken: BTreeSet::new(),
             announced: BTreeMap::new(),
+            owners: BTreeSet::new(),
             heirs: BTreeMap::new(),
             farewells: BTreeMap::new(),
         }
@@ -141,6 +144,9 @@ impl Player {
     pub fn run(&mut self, program: &mut dyn Program) {
         let mut next = self.simulation.begin().expect("the run begins");
         while let Next::Go(me, grant) = next {
+            if self.owners.contains(&me) {
+                self.simulation.set_owner(me);
+            }
             self.check(me, &grant);
             self.grants.push((me, grant.clone()));
             next = match grant {
