@@ -1,14 +1,14 @@
 defmodule Conformance.RandomTest do
   # Random programs on the plain VM and inside Lockstep; see test/support/random_program.ex.
   #
-  #     LOCKSTEP_RANDOM_PROGRAMS=100000 mix test test/conformance/random_test.exs --timeout infinity
+  #     LOCKSTEP_RANDOM_PROGRAMS=100000 mix test test/conformance/random_test.exs
   use ExUnit.Case, async: false
   use Lockstep
 
   alias Lockstep.{Options, Simulation}
   alias RandomProgram.Check
 
-  @moduletag timeout: 600_000
+  @moduletag timeout: :infinity
 
   # Crashes are a part of these programs: nobody wants to read of thousands.
   setup do
