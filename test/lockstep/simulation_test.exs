@@ -1,5 +1,6 @@
 defmodule Lockstep.SimulationTest do
-  use ExUnit.Case, async: true
+  # What comes out of the runs comes to one listener.
+  use ExUnit.Case, async: false
   use Lockstep
 
   alias Lockstep.{Failure, ProcessFailure, ReplayError, Runner}

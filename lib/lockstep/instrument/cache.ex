@@ -22,6 +22,10 @@ defmodule Lockstep.Instrument.Cache do
   ]
   @digest_size 16
 
+  # An entry that is used is marked as used once a day; one that nobody has used for so long is removed.
+  @day 24 * 60 * 60
+  @kept 60 * @day
+
   @doc "The name of the entry for the guest of a module with this object code."
   @spec key(binary()) :: String.t()
   def key(bytecode) do
@@ -36,6 +40,7 @@ defmodule Lockstep.Instrument.Cache do
   def read(key) do
     with {:ok, <<digest::binary-size(@digest_size), bytecode::binary>>} <- File.read(path(key)),
          ^digest <- :erlang.md5(bytecode) do
+      mark(path(key))
       {:ok, bytecode}
     else
       _ -> :error
@@ -54,6 +59,28 @@ defmodule Lockstep.Instrument.Cache do
     end
 
     :ok
+  end
+
+  defp mark(path) do
+    if age(path) > @day, do: File.touch(path)
+    :ok
+  end
+
+  defp age(path) do
+    case File.stat(path, time: :posix) do
+      {:ok, stat} -> System.os_time(:second) - stat.mtime
+      {:error, _} -> 0
+    end
+  end
+
+  @doc "Removes what has not been used for a long time, left behind by other versions of anything."
+  @spec prune() :: :ok
+  def prune do
+    directory()
+    |> Path.join("*.guest*")
+    |> Path.wildcard()
+    |> Enum.filter(&(age(&1) > @kept))
+    |> Enum.each(&File.rm/1)
   end
 
   @doc "Where the entries are: the application's `:cache_dir`, by default a folder of the user's own cache."

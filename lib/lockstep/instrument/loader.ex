@@ -2,7 +2,7 @@ defmodule Lockstep.Instrument.Loader do
   @moduledoc false
   # Makes the guest of one module, or finds it in the cache.
 
-  alias Lockstep.Instrument.{Cache, Calls, Source, Transform}
+  alias Lockstep.Instrument.{Cache, Calls, Source, Transform, UnsupportedModuleError}
 
   @type made :: %{bytecode: binary(), next: [module()]}
 
@@ -33,10 +33,17 @@ defmodule Lockstep.Instrument.Loader do
         %{bytecode: bytecode, next: []}
 
       :error ->
-        bytecode = compile(Transform.module(Source.core!(module, object), :guest))
+        bytecode = compiled(module, object)
         Cache.write(key, bytecode)
         %{bytecode: bytecode, next: called(object)}
     end
+  end
+
+  defp compiled(module, object) do
+    Source.core!(module, object) |> Transform.module(:guest) |> compile()
+  rescue
+    error in CompileError ->
+      reraise UnsupportedModuleError, [module: module, reason: Exception.message(error)], __STACKTRACE__
   end
 
   defp called(object) do
@@ -59,7 +66,7 @@ defmodule Lockstep.Instrument.Loader do
 
     case :compile.noenv_forms(core, options) do
       {:ok, _module, bytecode} -> bytecode
-      {:error, errors, _warnings} -> raise "instrumented code does not compile: #{inspect(errors)}"
+      {:error, errors, _warnings} -> raise CompileError, description: "its copy does not compile: #{inspect(errors)}"
     end
   end
 end

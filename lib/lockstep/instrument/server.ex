@@ -11,7 +11,7 @@ defmodule Lockstep.Instrument.Server do
   use GenServer
 
   alias Lockstep.Instrument
-  alias Lockstep.Instrument.{Handler, Loader, Tracer}
+  alias Lockstep.Instrument.{Cache, Handler, Loader, Tracer}
 
   # `jobs`: what is being made, by the module: who waits for it. `workers`: the modules by their makers.
   defstruct jobs: %{}, workers: %{}, ahead: [], known: MapSet.new()
@@ -39,7 +39,13 @@ defmodule Lockstep.Instrument.Server do
     Enum.each([Handler, Instrument, :error_handler], &Code.ensure_loaded!/1)
     Tracer.create_table()
     :persistent_term.put(@made, :counters.new(1, []))
-    {:ok, %__MODULE__{}}
+    {:ok, %__MODULE__{}, {:continue, :prune}}
+  end
+
+  @impl true
+  def handle_continue(:prune, state) do
+    :erlang.spawn_opt(&Cache.prune/0, priority: :low)
+    {:noreply, state}
   end
 
   @impl true

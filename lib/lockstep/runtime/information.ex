@@ -34,6 +34,10 @@ defmodule Lockstep.Runtime.Information do
     last_calls: false
   }
 
+  @doc "The number of a process as an object that is accessed."
+  @spec object(non_neg_integer()) :: non_neg_integer()
+  def object(id), do: @object + id
+
   @doc "Looks at a process of the caller's node, as a step."
   @spec look(Context.t(), pid()) :: :ok
   def look(ctx, pid) do

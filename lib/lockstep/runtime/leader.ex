@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Leader do
   # given to print belongs to the run, and there is nothing to read.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output}
+  alias Lockstep.Runtime.{Call, Context, Information, Mailbox, Message, Names, Output, Turn}
 
   @doc "`:erlang.group_leader/0`."
   @spec group_leader() :: pid()
@@ -27,6 +27,7 @@ defmodule Lockstep.Runtime.Leader do
   defp set(_ctx, _leader, id) when not is_integer(id), do: :erlang.error(:badarg)
 
   defp set(ctx, leader, id) do
+    Turn.take(Native.access(ctx.session, ctx.id, Information.object(id), true))
     :ets.insert(ctx.store, {{:leader, id}, leader})
     true
   end

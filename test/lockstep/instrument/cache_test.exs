@@ -79,6 +79,22 @@ defmodule Lockstep.Instrument.CacheTest do
     end)
   end
 
+  test "what has not been used for long is removed, and what is used is kept" do
+    with_cache(fn directory ->
+      define(6)
+      assert load() == 6
+      [entry] = entries(directory)
+      old = System.os_time(:second) - 90 * 24 * 60 * 60
+      other = Path.join(directory, "other.guest")
+      File.write!(other, "")
+      for file <- [entry, other], do: File.touch!(file, old)
+      # Reading it is using it.
+      assert {:ok, _} = Cache.read(Path.basename(entry, ".guest"))
+      Cache.prune()
+      assert entries(directory) == [entry]
+    end)
+  end
+
   test "a folder that cannot be written costs nothing but time" do
     with_cache(fn directory ->
       File.write!(directory, "a file, not a folder")

@@ -1,5 +1,6 @@
 defmodule Lockstep.Runtime.RandomTest do
-  use ExUnit.Case, async: true
+  # What comes out of the runs comes to one listener.
+  use ExUnit.Case, async: false
   use Lockstep
 
   alias Lockstep.Runner
