@@ -17,10 +17,10 @@ defmodule Lockstep.Support.Oracle do
   end
 
   @doc "What the program comes to on the plain VM."
-  def native(program) do
-    outcomes = for _ <- 1..@native_runs, do: natively(program)
-    outcomes |> Enum.uniq() |> Enum.sort()
-  end
+  def native(program), do: program |> runs() |> Enum.uniq() |> Enum.sort()
+
+  @doc "What the program comes to on the plain VM in each of several runs."
+  def runs(program), do: for(_ <- 1..@native_runs, do: natively(program))
 
   # A process of its own: what the program leaves behind must not be found by the next.
   defp natively(program) do
