@@ -14,6 +14,7 @@ defmodule Lockstep.Native do
   @type session :: reference()
   @type id :: non_neg_integer()
   @type natural :: non_neg_integer()
+  @type alias_mode :: :explicit | :demonitor | :reply_demonitor | :reply
   @type class :: :normal | :shutdown | :kill | :crash
   @type target :: pid() | atom() | {atom(), node()} | natural()
   @typedoc "What an operation came to; its shape depends on the operation."
@@ -48,8 +49,20 @@ defmodule Lockstep.Native do
   def send(_session, _me, _target), do: err()
   @spec receive(session(), id(), :forever | :poll | :rest | natural()) :: next()
   def receive(_session, _me, _mode), do: err()
-  @spec spawn(session(), id(), node(), boolean(), natural() | nil) :: next()
-  def spawn(_session, _me, _node, _link?, _monitor), do: err()
+  @spec spawn(session(), id(), node(), boolean(), natural() | nil, alias_mode() | nil) :: next()
+  def spawn(_session, _me, _node, _link?, _monitor, _alias_mode), do: err()
+  @typedoc "How the alias of the monitor ends, the number of the request, and who of the two outcomes is answered."
+  @type request :: {alias_mode() | nil, natural(), success? :: boolean(), failure? :: boolean()}
+  @spec spawn_request(session(), id(), node(), boolean(), boolean(), request()) :: next()
+  def spawn_request(_session, _me, _node, _link?, _monitor?, _request), do: err()
+  @spec abandon(session(), id(), natural()) :: next()
+  def abandon(_session, _me, _number), do: err()
+  @spec look(session(), id(), pid() | nil) :: next()
+  def look(_session, _me, _pid), do: err()
+  @spec suspend(session(), id(), pid(), boolean()) :: next()
+  def suspend(_session, _me, _pid, _once?), do: err()
+  @spec resume(session(), id(), pid()) :: next()
+  def resume(_session, _me, _pid), do: err()
   @spec link(session(), id(), pid()) :: next()
   def link(_session, _me, _pid), do: err()
   @spec unlink(session(), id(), pid()) :: next()
@@ -64,10 +77,6 @@ defmodule Lockstep.Native do
   def unalias(_session, _me, _number), do: err()
   @spec signal(session(), id(), pid(), class()) :: next()
   def signal(_session, _me, _pid, _class), do: err()
-  @spec suspend(session(), id(), pid(), boolean()) :: next()
-  def suspend(_session, _me, _pid, _once?), do: err()
-  @spec resume(session(), id(), pid()) :: next()
-  def resume(_session, _me, _pid), do: err()
   @spec exit(session(), id(), class()) :: next()
   def exit(_session, _me, _class), do: err()
   @spec trap_exit(session(), id(), boolean()) :: next()
@@ -142,14 +151,15 @@ defmodule Lockstep.Native do
   def names(_session, _node), do: err()
   @spec info(session(), pid()) :: {[pid()], boolean(), atom(), natural()} | {:error, atom()}
   def info(_session, _pid), do: err()
-  @spec inbox(session(), pid()) :: [term()] | {:error, atom()}
-  def inbox(_session, _pid), do: err()
-
-  @spec ties(session(), pid()) ::
-          {watchers :: [pid()], watching :: [natural()], suspending :: [{pid(), pos_integer()}],
-           suspended? :: boolean()}
-          | {:error, atom()}
-  def ties(_session, _pid), do: err()
+  @type status :: :running | :runnable | :waiting | :suspended
+  @typedoc "Numbers of its monitors, who watches it, whom it suspends, and what it is doing."
+  @type relations :: {[natural()], [pid()], [{pid(), pos_integer(), 0}], status() | nil}
+  @spec relations(session(), pid()) :: relations() | {:error, atom()}
+  def relations(_session, _pid), do: err()
+  @spec delivered(session(), pid()) :: [term()] | {:error, atom()}
+  def delivered(_session, _pid), do: err()
+  @spec home(session(), id()) :: node() | nil
+  def home(_session, _id), do: err()
   @spec progress(session()) :: natural()
   def progress(_session), do: err()
   @spec real_pids(session()) :: [pid()]

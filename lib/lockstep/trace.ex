@@ -13,7 +13,8 @@ defmodule Lockstep.Trace do
              digest text)a
   @kinds ~w(start send lost deliver receive timeout spawn link unlink monitor demonitor alias unalias signal exit
             trap_exit register unregister whereis start_timer cancel_timer read_timer fire access yield stall killed
-            partition heal tick set_tick_time stop_node start_node monitor_node down exit_signal suspend resume)a
+            partition heal tick set_tick_time stop_node start_node monitor_node down exit_signal
+            spawned abandon look suspend resume)a
 
   @typedoc "What happened: `:send`, `:deliver`, `:spawn`, ..."
   @type kind :: atom()

@@ -50,7 +50,7 @@ defmodule Lockstep.NativeTest do
     assert {:error, :unknown_process} = Native.yield(session, 7)
     assert {:error, :not_your_turn} = Native.begin(session)
     assert {:error, :not_your_turn} = Native.finish(session, 0, [])
-    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil, nil)
     assert {:error, :not_your_turn} = Native.yield(session, child)
   end
 
@@ -131,7 +131,7 @@ defmodule Lockstep.NativeTest do
   test "a process is born once, and buried once" do
     session = session()
     assert {:error, :bad_argument} = Native.born(session, 0, Identity.pid(0, 0), self())
-    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    assert {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil, nil)
     stranger = spawn(fn -> :ok end)
     assert {:error, :foreign} = Native.reaped(session, stranger)
     assert :ok = Native.born(session, child, Identity.pid(child, 0), stranger)
@@ -146,7 +146,7 @@ defmodule Lockstep.NativeTest do
   test "a refused step gives no number to a name" do
     session = session()
     assert {:error, :not_your_turn} = Native.finish(session, 0, [])
-    {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil)
+    {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil, nil)
     assert {:error, :not_your_turn} = Native.start_node(session, child, :never_started)
     assert {:error, :not_your_turn} = Native.stop_node(session, child, :never_started)
     assert {:go, :first} = Native.start_node(session, 0, :first)

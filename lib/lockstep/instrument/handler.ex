@@ -4,7 +4,7 @@ defmodule Lockstep.Instrument.Handler do
   # loaded makes it. `Lockstep.Instrument.Server` sees to it that this module is loaded before a process uses it.
 
   alias Lockstep.Instrument
-  alias Lockstep.Runtime.Escape
+  alias Lockstep.Runtime.{Call, Escape, Flags}
 
   @doc "Called by the VM for a call of a function that is not there."
   @spec undefined_function(module(), atom(), [term()]) :: term()
@@ -12,7 +12,7 @@ defmodule Lockstep.Instrument.Handler do
     if Instrument.guest?(module) do
       guest_function(Instrument.original(module), function, arguments)
     else
-      :error_handler.undefined_function(module, function, arguments)
+      native_function(module, function, arguments)
     end
   end
 
@@ -25,6 +25,23 @@ defmodule Lockstep.Instrument.Handler do
     else
       :error_handler.undefined_lambda(module, fun, arguments)
     end
+  end
+
+  defp native_function(module, function, arguments) do
+    handler = handler()
+
+    if handler == :error_handler or loaded?(module, function, length(arguments)),
+      do: :error_handler.undefined_function(module, function, arguments),
+      else: Call.apply(handler, :undefined_function, [module, function, arguments])
+  end
+
+  # The one that the program has set. This module must not call another that may not be loaded.
+  defp handler do
+    if :erlang.get(:"$lockstep_flags") == :undefined, do: :error_handler, else: Flags.error_handler()
+  end
+
+  defp loaded?(module, function, arity) do
+    match?({:module, _}, :code.ensure_loaded(module)) and :erlang.function_exported(module, function, arity)
   end
 
   # What the guest lacks after loading, the original lacks as well.
@@ -45,6 +62,13 @@ defmodule Lockstep.Instrument.Handler do
   end
 
   defp missing(module, function, arguments) do
+    case handler() do
+      :error_handler -> undefined(module, function, arguments)
+      handler -> Call.apply(handler, :undefined_function, [module, function, arguments])
+    end
+  end
+
+  defp undefined(module, function, arguments) do
     if :erlang.function_exported(module, :"$handle_undefined_function", 2) do
       apply(Instrument.guest(module), :"$handle_undefined_function", [function, arguments])
     else

@@ -13,7 +13,19 @@ defmodule Lockstep.Report.Words do
   @nodes 64
   @per_serial 32_000
 
-  @bookkeeping [:start, :access, :monitor, :demonitor, :alias, :unalias, :read_timer, :yield, :down, :exit_signal]
+  @bookkeeping [
+    :start,
+    :access,
+    :monitor,
+    :demonitor,
+    :alias,
+    :unalias,
+    :read_timer,
+    :yield,
+    :down,
+    :exit_signal,
+    :look
+  ]
   @cluster [:partition, :heal, :tick, :start_node, :stop_node, :set_tick_time]
 
   # What stands between the end of an envelope and the end of what the text says.

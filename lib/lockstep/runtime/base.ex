@@ -3,19 +3,52 @@ defmodule Lockstep.Runtime.Base do
   # The bottom of every process of a run.
 
   alias Lockstep.{Instrument, Native}
-  alias Lockstep.Runtime.{Context, Ending, Identity, Leader, Log, Stack, Turn}
+  alias Lockstep.Runtime.{Call, Context, Ending, Identity, Leader, Log, Mailbox, Stack, Turn}
 
-  @doc "Starts the real process for process `id` on `node`; it waits for its first turn."
-  @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term())) :: pid()
-  def spawn(parent, id, node, body) do
+  @wake :"$lockstep_wake"
+  @from_fun {:erlang, :apply, 2}
+
+  @doc """
+  Starts the real process for process `id` on `node`; it waits for its first turn.
+
+  `call` is what the program was told to start, and `settings` are the VM's own spawn options.
+  """
+  @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term()), mfa(), [term()]) :: pid()
+  def spawn(parent, id, node, body, call \\ @from_fun, settings \\ []) do
     pid = Identity.pid(id, node_number(parent, node))
     context = %{parent | id: id, pid: pid, node: node}
 
     # All processes of a run share a scheduler: only one of them runs at a time, and so it is never woken on another core.
-    real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], [{:scheduler, parent.scheduler}])
+    real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], settings ++ [{:scheduler, parent.scheduler}])
     :ok = Native.born(parent.session, id, pid, real)
+    remember_birth(parent, id, node, call)
     if id > 0, do: Leader.inherit(parent, id)
     pid
+  end
+
+  # Most processes have nothing to remember but their parent, whose number says it all.
+  defp remember_birth(%{id: id}, id, _node, _call), do: :ok
+
+  defp remember_birth(parent, id, node, call) do
+    origin = if parent.node == node, do: parent.pid, else: :undefined
+    :ets.insert(parent.store, {{:born, id}, origin, call})
+    :ok
+  end
+
+  @doc "Who started process `id`, if a process of its own node did, and with which call."
+  @spec birth(Context.t(), non_neg_integer()) :: {pid() | :undefined, mfa()}
+  def birth(ctx, id) do
+    case :ets.lookup(ctx.store, {:born, id}) do
+      [{_, parent, call}] -> {parent, call}
+      [] -> {:undefined, @from_fun}
+    end
+  end
+
+  @doc "Forgets what was remembered of process `id`, which ends."
+  @spec bury(Context.t(), non_neg_integer()) :: :ok
+  def bury(ctx, id) do
+    :ets.delete(ctx.store, {:born, id})
+    :ok
   end
 
   defp node_number(parent, node) do
@@ -34,23 +67,34 @@ defmodule Lockstep.Runtime.Base do
     Ending.finish(ctx, run(ctx, body))
   end
 
-  @doc "Goes on with `body` as if the caller had just been started: its stack, and all who would catch, are gone."
-  @spec begin_anew((... -> term())) :: no_return()
-  def begin_anew(body) do
-    # With a message there, hibernation is over at once; what it does to the stack is what is wanted of it.
-    send(self(), :"$lockstep_wake")
-    :erlang.hibernate(__MODULE__, :awake, [body])
+  @doc "Drops the caller's stack with all that would catch or clean up, waits for a message, and goes on in a function."
+  @spec hibernate(module(), atom(), [term()]) :: no_return()
+  def hibernate(module, function, args) do
+    # The VM's own way of doing it. A message of our own ends its wait at once: the program's are the core's affair.
+    send(self(), @wake)
+    :erlang.hibernate(__MODULE__, :awake, [module, function, args])
   end
 
   @doc false
-  @spec awake((... -> term())) :: :ok
-  def awake(body) do
-    receive do
-      :"$lockstep_wake" -> :ok
-    end
+  @spec awake(module(), atom(), [term()]) :: :ok
+  def awake(module, function, args) do
+    receive(do: (@wake -> :ok))
 
-    ctx = Context.get()
-    Ending.finish(ctx, run(ctx, body))
+    Ending.finish(
+      Context.get(),
+      run(Context.get(), fn ->
+        asleep()
+        Call.apply(module, function, args)
+      end)
+    )
+  end
+
+  @doc "Waits until there is a message in the mailbox."
+  @spec asleep() :: :ok
+  def asleep do
+    Mailbox.idle()
+    # Not a tail call: the stack trace tells of it.
+    :ok
   end
 
   defp run(%{id: 0} = ctx, body) do

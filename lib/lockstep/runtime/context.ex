@@ -4,7 +4,6 @@ defmodule Lockstep.Runtime.Context do
 
   @key :"$lockstep"
   @random :"$lockstep_random"
-  @origin :"$lockstep_origin"
 
   @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
   defstruct @enforce_keys
@@ -37,19 +36,6 @@ defmodule Lockstep.Runtime.Context do
   @doc "Whether the caller is a process of a run."
   @spec inside?() :: boolean()
   def inside?, do: :erlang.get(@key) != :undefined
-
-  @doc "Notes what the caller is known by: the function it began with, and who has started it."
-  @spec introduce(mfa(), pid()) :: :ok
-  def introduce(initial_call, parent) do
-    :erlang.put(@origin, {initial_call, parent})
-    :ok
-  end
-
-  @doc "What `introduce/2` has noted, in a process dictionary; `main` began with nobody's call."
-  @spec origin([{term(), term()}]) :: {mfa(), pid() | :undefined}
-  def origin(dictionary) do
-    dictionary |> List.keyfind(@origin, 0, {@origin, {{:erlang, :apply, 2}, :undefined}}) |> elem(1)
-  end
 
   @doc "A process dictionary as the program sees it: without our keys, and the state for `:rand` that we gave it."
   @spec visible([{term(), term()}]) :: [{term(), term()}]

@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Ending do
   # How a process of a run ends: the core says who has to hear of it, the process tells them why.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Mailbox, Turn}
+  alias Lockstep.Runtime.{Base, Context, Mailbox, Turn}
   alias Lockstep.Runtime.Ets.Ownership
 
   @doc "Ends the caller with `reason`; the real process has nothing left to do afterwards."
@@ -44,6 +44,7 @@ defmodule Lockstep.Runtime.Ending do
   defp leave(ctx, reason) do
     {heirs, messages} = ctx |> Ownership.bequeath() |> Enum.unzip()
     {notices, ties} = Native.finish(ctx.session, ctx.id, heirs)
+    Base.bury(ctx, ctx.id)
     Enum.zip_with(notices, messages, fn {real, id, nil}, message -> send(real, {:"$lockstep", id, message}) end)
 
     Enum.each(ties, fn

@@ -3,10 +3,7 @@ defmodule Lockstep.Runtime.Information do
   # What `process_info` tells: the virtual side of things, without our own bookkeeping.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Flags, Leader, Mailbox, Monitor, Stack, Turn}
-
-  # Processes as objects of an access; above the numbers of tables and nodes.
-  @object 2_000_000_000
+  alias Lockstep.Runtime.{Base, Context, Escape, Flags, Leader, Mailbox, Monitor, Stack, Turn, WrongArgument}
 
   @default_items [
     :registered_name,
@@ -19,39 +16,65 @@ defmodule Lockstep.Runtime.Information do
     :trap_exit,
     :error_handler,
     :priority,
-    :group_leader
+    :group_leader,
+    :total_heap_size,
+    :heap_size,
+    :stack_size,
+    :reductions,
+    :garbage_collection,
+    :suspending
   ]
 
   # How much memory a process takes depends on the VM, and crash reports say it: here it is that of one that has just
   # started.
-  @constants %{
+  @memory %{
     heap_size: 233,
     total_heap_size: 233,
     stack_size: 10,
     memory: 2688,
-    catchlevel: 0,
-    binary: [],
-    last_calls: false
+    garbage_collection_info: [
+      old_heap_block_size: 0,
+      heap_block_size: 233,
+      mbuf_size: 0,
+      recent_size: 0,
+      stack_size: 10,
+      old_heap_size: 0,
+      heap_size: 223,
+      bin_vheap_size: 0,
+      bin_vheap_block_size: 46_422,
+      bin_old_vheap_size: 0,
+      bin_old_vheap_block_size: 46_422
+    ]
   }
 
-  @doc "The number of a process as an object that is accessed."
-  @spec object(non_neg_integer()) :: non_neg_integer()
-  def object(id), do: @object + id
+  # How the VM was told to run the process: the real one is run like that.
+  @settings [
+    :async_dist,
+    :fullsweep_after,
+    :max_heap_size,
+    :message_queue_data,
+    :min_bin_vheap_size,
+    :min_heap_size,
+    :priority,
+    :priority_messages
+  ]
 
-  @doc "Looks at a process of the caller's node, as a step."
+  @constants %{sequential_trace_token: [], trace: 0}
+
+  @doc "Looks at a process of the caller's node, as a step. What the caller has sent to it before has arrived then."
   @spec look(Context.t(), pid()) :: :ok
   def look(ctx, pid) do
-    if not is_pid(pid) or Native.node_of(ctx.session, pid) not in [ctx.node, nil], do: :erlang.error(:badarg)
-    Turn.take(Native.access(ctx.session, ctx.id, @object + (Native.id(ctx.session, pid) || 0), false))
-    :ok
+    if Native.node_of(ctx.session, pid) not in [ctx.node, nil], do: :erlang.error(:badarg)
+    # No process of the run has never been one.
+    :ok = Turn.take(Native.look(ctx.session, ctx.id, if(Native.id(ctx.session, pid), do: pid)))
   end
 
   @doc "`:erlang.process_info/1`."
   @spec process_info(pid()) :: [{atom(), term()}] | :undefined
   def process_info(pid) do
     case Context.get() do
-      nil -> :erlang.process_info(pid)
-      ctx -> ctx |> tell(pid, @default_items) |> without_empty_name()
+      ctx when ctx != nil and is_pid(pid) -> ctx |> tell(pid, @default_items, [pid]) |> without_empty_name()
+      _ -> :erlang.process_info(pid)
     end
   end
 
@@ -62,103 +85,144 @@ defmodule Lockstep.Runtime.Information do
   @spec process_info(pid(), atom() | [atom()] | {:dictionary, term()}) :: term()
   def process_info(pid, items) do
     case Context.get() do
-      nil -> :erlang.process_info(pid, items)
-      ctx when is_list(items) -> tell(ctx, pid, items)
-      ctx -> ctx |> tell(pid, [items]) |> single()
+      ctx when ctx == nil or not is_pid(pid) -> :erlang.process_info(pid, items)
+      ctx when is_list(items) -> ctx |> known(pid, items) |> tell(pid, items, [pid, items])
+      ctx -> ctx |> known(pid, items) |> tell(pid, [items], [pid, items]) |> single()
     end
+  end
+
+  # The VM knows its items, and refuses others. To it, a virtual pid is that of a dead process.
+  defp known(ctx, pid, items) do
+    if Native.id(ctx.session, pid), do: :undefined = :erlang.process_info(pid, items)
+    ctx
   end
 
   defp single(:undefined), do: :undefined
   defp single([{:registered_name, []}]), do: []
   defp single([item]), do: item
 
-  defp tell(ctx, pid, items) do
+  defp tell(ctx, pid, items, arguments) do
+    unless Native.node_of(ctx.session, pid) in [ctx.node, nil],
+      do: WrongArgument.fail(:process_info, arguments, :none)
+
     look(ctx, pid)
 
     if Native.alive(ctx.session, pid) do
-      described(items, ctx, pid, facts(ctx, pid))
+      described(items, ctx, facts(ctx, pid))
     else
       :undefined
     end
   end
 
   # Not by a function of `Enum`: it would be in the stack that is looked at, and there is no telling whose it is.
-  defp described([], _ctx, _pid, _facts), do: []
-
-  defp described([item | items], ctx, pid, facts),
-    do: [{item, item(item, ctx, pid, facts)} | described(items, ctx, pid, facts)]
+  defp described([], _ctx, _facts), do: []
+  defp described([item | items], ctx, facts), do: [{item, item(item, ctx, facts)} | described(items, ctx, facts)]
 
   defp facts(ctx, pid) do
-    {links, trap_exit, name, _queued} = Native.info(ctx.session, pid)
-    {watchers, watching, suspending, suspended?} = Native.ties(ctx.session, pid)
+    if pid == ctx.pid, do: Mailbox.messages(ctx)
     real = Native.real_pid(ctx.session, pid)
     {:dictionary, dictionary} = Process.info(real, :dictionary)
+    {links, trap_exit, name, queued} = Native.info(ctx.session, pid)
+    {watching, watchers, suspending, status} = Native.relations(ctx.session, pid)
 
     %{
+      pid: pid,
+      id: Native.id(ctx.session, pid),
+      real: real,
+      dictionary: dictionary,
+      sensitive?: Flags.all(dictionary).sensitive,
       links: links,
       trap_exit: trap_exit,
       name: name,
-      watchers: watchers,
+      queued: queued,
       watching: watching,
+      watchers: watchers,
       suspending: suspending,
-      suspended?: suspended?,
-      real: real,
-      dictionary: dictionary
+      status: status
     }
   end
 
-  defp item(:links, _ctx, _pid, facts), do: facts.links
-  defp item(:trap_exit, _ctx, _pid, facts), do: facts.trap_exit
-  defp item(:registered_name, _ctx, _pid, facts), do: facts.name || []
-  defp item(:monitors, _ctx, _pid, facts), do: Monitor.watched(facts.dictionary, facts.watching)
-  defp item(:monitored_by, _ctx, _pid, facts), do: facts.watchers
-  defp item(:suspending, _ctx, _pid, facts), do: for({pid, count} <- facts.suspending, do: {pid, count, 0})
-  defp item(:error_handler, _ctx, _pid, facts), do: Flags.error_handler(facts.dictionary)
-  defp item(:messages, ctx, pid, facts), do: messages(ctx, pid, facts)
-  defp item(:message_queue_len, ctx, pid, facts), do: length(messages(ctx, pid, facts))
-  defp item(:initial_call, _ctx, _pid, facts), do: facts.dictionary |> Context.origin() |> elem(0)
-  defp item(:parent, _ctx, _pid, facts), do: facts.dictionary |> Context.origin() |> elem(1)
-  defp item(:label, _ctx, _pid, facts), do: entry(facts.dictionary, :"$process_label")
-  defp item(:dictionary, _ctx, _pid, facts), do: Context.visible(facts.dictionary)
-  defp item({:dictionary, key}, _ctx, _pid, facts), do: entry(facts.dictionary, key)
-  defp item(:group_leader, ctx, pid, _facts), do: Leader.of(ctx, pid)
-  defp item(:status, _ctx, _pid, %{suspended?: true}), do: :suspended
-  defp item(:status, ctx, pid, _facts), do: if(pid == ctx.pid, do: :running, else: :waiting)
+  defp item(:links, _ctx, facts), do: facts.links
+  defp item(:trap_exit, _ctx, facts), do: facts.trap_exit
+  defp item(:registered_name, _ctx, facts), do: facts.name || []
+  defp item(:monitors, _ctx, facts), do: Monitor.watched(facts.dictionary, facts.watching)
+  defp item(:monitored_by, _ctx, facts), do: facts.watchers
+  defp item(:suspending, _ctx, facts), do: facts.suspending
+  defp item(:status, _ctx, facts), do: facts.status
+  defp item(:error_handler, _ctx, facts), do: Flags.all(facts.dictionary).error_handler
+  defp item(:parent, ctx, facts), do: ctx |> Base.birth(facts.id) |> elem(0)
+  defp item(:initial_call, ctx, facts), do: ctx |> Base.birth(facts.id) |> elem(1)
+  defp item(:group_leader, ctx, facts), do: Leader.of(ctx, facts.pid)
 
-  defp item(:current_stacktrace, _ctx, _pid, facts) do
+  defp item(item, _ctx, %{sensitive?: true}) when item in [:messages, :dictionary], do: []
+  defp item(:backtrace, _ctx, %{sensitive?: true}), do: ""
+
+  defp item(:messages, ctx, facts) do
+    {:messages, real} = Process.info(facts.real, :messages)
+    Mailbox.messages_of(ctx, facts.dictionary, real, Native.delivered(ctx.session, facts.pid))
+  end
+
+  defp item(:message_queue_len, _ctx, facts), do: facts.queued + length(Mailbox.messages_in(facts.dictionary))
+  defp item(:dictionary, _ctx, facts), do: Context.visible(facts.dictionary)
+  defp item({:dictionary, key}, _ctx, facts), do: entry(facts, key)
+  defp item(:label, _ctx, facts), do: entry(facts, :"$process_label")
+
+  defp item(:current_stacktrace, _ctx, facts), do: stack(facts)
+
+  defp item(:current_function, ctx, facts) do
+    {module, function, arity, _} = item(:current_location, ctx, facts)
+    {module, function, arity}
+  end
+
+  defp item(:current_location, ctx, facts) do
+    case stack(facts) do
+      [{module, function, arity, location} | _] when is_integer(arity) -> {module, function, arity, location}
+      _ -> without_stack(ctx, facts)
+    end
+  end
+
+  defp item(:last_calls, ctx, facts) do
+    if Flags.saved_calls(ctx, facts.id) == 0, do: false, else: escape(facts, :last_calls)
+  end
+
+  defp item(:garbage_collection, _ctx, facts) do
+    {_, settings} = Process.info(facts.real, :garbage_collection)
+    Keyword.replace(settings, :minor_gcs, 0)
+  end
+
+  defp item(item, _ctx, facts) when item in @settings, do: facts.real |> :erlang.process_info(item) |> elem(1)
+  defp item(item, _ctx, _facts) when is_map_key(@memory, item), do: @memory[item]
+  defp item(item, _ctx, _facts) when is_map_key(@constants, item), do: @constants[item]
+
+  # Work is counted in steps of the run.
+  defp item(:reductions, ctx, _facts), do: Native.progress(ctx.session)
+
+  # What else describes how a process is run differs from run to run.
+  defp item(item, _ctx, facts), do: escape(facts, item)
+
+  defp entry(facts, key) do
+    case List.keyfind(Context.visible(facts.dictionary), key, 0) do
+      {^key, value} -> value
+      nil -> :undefined
+    end
+  end
+
+  defp stack(facts) do
     {:current_stacktrace, stack} = Process.info(facts.real, :current_stacktrace)
     Stack.current(stack)
   end
 
-  defp item(:current_location, ctx, pid, facts) do
-    case item(:current_stacktrace, ctx, pid, facts) do
-      [frame | _] -> frame
-      [] -> :undefined
+  # One that hibernates has none, and one that has not taken its first step is about to make its first call.
+  defp without_stack(ctx, facts) do
+    {:current_stacktrace, stack} = Process.info(facts.real, :current_stacktrace)
+
+    if Enum.any?(stack, &match?({Base, :asleep, 0, _}, &1)) do
+      {:erlang, :hibernate, 3, []}
+    else
+      {_parent, {module, function, arity}} = Base.birth(ctx, facts.id)
+      {module, function, arity, []}
     end
   end
 
-  defp item(:current_function, ctx, pid, facts) do
-    case item(:current_stacktrace, ctx, pid, facts) do
-      [{module, function, arity, _} | _] when is_integer(arity) -> {module, function, arity}
-      _ -> :undefined
-    end
-  end
-
-  # Settings of the process; what it does with them is not simulated.
-  defp item(item, _ctx, _pid, facts) when item in [:priority, :message_queue_data, :async_dist] do
-    facts.real |> Process.info(item) |> elem(1)
-  end
-
-  defp item(item, _ctx, _pid, _facts) when is_map_key(@constants, item), do: @constants[item]
-
-  # Work is counted in steps of the run.
-  defp item(:reductions, ctx, _pid, _facts), do: Native.progress(ctx.session)
-
-  # What else describes how a process is run differs from run to run.
-  defp item(item, _ctx, pid, _facts), do: Escape.call(:erlang, :process_info, [pid, item], nil)
-
-  defp messages(%{pid: pid} = ctx, pid, _facts), do: Mailbox.messages(ctx)
-  defp messages(ctx, pid, facts), do: Mailbox.messages_of(ctx, pid, facts.real, facts.dictionary)
-
-  defp entry(dictionary, key), do: dictionary |> List.keyfind(key, 0, {key, :undefined}) |> elem(1)
+  defp escape(facts, item), do: :erlang |> Escape.call(:process_info, [facts.real, item], nil) |> elem(1)
 end

@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Leader do
   # given to print belongs to the run, and there is nothing to read.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Call, Context, Information, Mailbox, Message, Names, Output, Turn}
+  alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output, Turn}
 
   @doc "`:erlang.group_leader/0`."
   @spec group_leader() :: pid()
@@ -20,14 +20,14 @@ defmodule Lockstep.Runtime.Leader do
   def group_leader(leader, pid) do
     case Context.get() do
       nil -> :erlang.group_leader(leader, pid)
-      ctx -> set(ctx, leader, if(is_pid(leader) and is_pid(pid), do: Native.id(ctx.session, pid)))
+      ctx -> set(ctx, leader, pid, if(is_pid(leader) and is_pid(pid), do: Native.id(ctx.session, pid)))
     end
   end
 
-  defp set(_ctx, _leader, id) when not is_integer(id), do: :erlang.error(:badarg)
+  defp set(_ctx, _leader, _pid, id) when not is_integer(id), do: :erlang.error(:badarg)
 
-  defp set(ctx, leader, id) do
-    Turn.take(Native.access(ctx.session, ctx.id, Information.object(id), true))
+  defp set(ctx, leader, pid, id) do
+    Turn.take(Native.look(ctx.session, ctx.id, pid))
     :ets.insert(ctx.store, {{:leader, id}, leader})
     true
   end

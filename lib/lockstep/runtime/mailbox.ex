@@ -136,40 +136,20 @@ defmodule Lockstep.Runtime.Mailbox do
     end
   end
 
+  @doc "Waits until there is a message, without beginning a `receive`."
+  @spec idle() :: :ok
+  def idle do
+    if peek() == false, do: wait(:infinity)
+    {seen, rest, _until} = state()
+    done(:lists.reverse(seen, rest))
+  end
+
   @doc "Everything that has been delivered, oldest first."
   @spec messages(Context.t()) :: [term()]
   def messages(ctx) do
     {seen, rest, _} = fetched(ctx)
     :lists.reverse(seen, rest)
   end
-
-  @doc "Everything that has been delivered to another process, oldest first, whether or not it knows of it yet."
-  @spec messages_of(Context.t(), pid(), pid(), [{term(), term()}]) :: [term()]
-  def messages_of(ctx, pid, real, dictionary) do
-    {:messages, arrived} = Process.info(real, :messages)
-    stash = dictionary |> List.keyfind(@stash, 0, {@stash, %{}}) |> elem(1)
-    here = for message <- arrived, {id, content} <- numbered(message), into: stash, do: {id, content}
-    look = &look(ctx, &1, here, dictionary)
-    messages_in(dictionary) ++ Enum.map(Native.inbox(ctx.session, pid), look)
-  end
-
-  defp numbered({:"$lockstep", id, term}), do: [{id, {:message, term}}]
-  defp numbered({:"$lockstep_exit", id, from, reason}), do: [{id, {:exit, from, reason}}]
-  defp numbered({:"$lockstep_down", id, number, reason}), do: [{id, {:down, number, reason}}]
-  defp numbered(_other), do: []
-
-  defp look(_ctx, id, here, dictionary) when is_integer(id) do
-    case here[id] do
-      {:message, term} -> term
-      {:exit, from, reason} -> {:EXIT, from, reason}
-      {:down, number, reason} -> Monitor.message(dictionary, number, reason)
-    end
-  end
-
-  defp look(ctx, {:parked, id}, _here, _dictionary), do: :ets.lookup_element(ctx.store, id, 2)
-  defp look(_ctx, {:down, number, reason}, _here, dictionary), do: Monitor.message(dictionary, number, reason)
-  defp look(_ctx, {:exit, from, reason}, _here, _dictionary), do: {:EXIT, from, reason}
-  defp look(_ctx, {:nodedown, node}, _here, _dictionary), do: {:nodedown, node}
 
   @doc "Removes the messages for which `drop?` holds."
   @spec reject(Context.t(), (term() -> boolean())) :: :ok
@@ -184,6 +164,36 @@ defmodule Lockstep.Runtime.Mailbox do
     put(mailbox)
     mailbox
   end
+
+  @doc """
+  What the mailbox of another process holds, from its dictionary, its real mailbox, and what the core says has been
+  delivered to it since it last looked.
+  """
+  @spec messages_of(Context.t(), [{term(), term()}], [term()], [term()]) :: [term()]
+  def messages_of(ctx, dictionary, real, delivered) do
+    stash = dictionary |> List.keyfind(@stash, 0, {@stash, %{}}) |> elem(1)
+    arrived = for message <- real, {id, content} <- List.wrap(arrived(message)), into: stash, do: {id, content}
+    messages_in(dictionary) ++ Enum.map(delivered, &shown(ctx, &1, arrived, dictionary))
+  end
+
+  defp arrived({:"$lockstep", id, term}), do: {id, {:message, term}}
+  defp arrived({:"$lockstep_exit", id, from, reason}), do: {id, {:exit, from, reason}}
+  defp arrived({:"$lockstep_down", id, number, reason}), do: {id, {:down, number, reason}}
+  defp arrived(_turn), do: []
+
+  defp shown(_ctx, id, arrived, dictionary) when is_integer(id) do
+    case Map.fetch!(arrived, id) do
+      {:message, term} -> term
+      {:exit, from, reason} -> {:EXIT, from, reason}
+      {:down, number, reason} -> Monitor.message(dictionary, number, reason)
+    end
+  end
+
+  defp shown(ctx, {:parked, id}, _arrived, _dictionary), do: :ets.lookup_element(ctx.store, id, 2)
+  defp shown(_ctx, {:down, number, reason}, _arrived, dictionary), do: Monitor.message(dictionary, number, reason)
+  defp shown(_ctx, {:not_spawned, id}, arrived, _dictionary), do: not_spawned(arrived[id])
+  defp shown(_ctx, {:exit, from, reason}, _arrived, _dictionary), do: {:EXIT, from, reason}
+  defp shown(_ctx, {:nodedown, node}, _arrived, _dictionary), do: {:nodedown, node}
 
   @doc "The messages in a process dictionary read from outside, for reports."
   @spec messages_in(keyword()) :: [term()]
@@ -241,9 +251,13 @@ defmodule Lockstep.Runtime.Mailbox do
     term
   end
 
+  defp message(_ctx, {:not_spawned, id}), do: not_spawned(content(id))
   defp message(_ctx, {:down, number, reason}), do: Monitor.fired(number, reason)
   defp message(_ctx, {:exit, from, reason}), do: {:EXIT, from, reason}
   defp message(_ctx, {:nodedown, node}), do: {:nodedown, node}
+
+  # The answer to a request was made when the process was asked for, and says that it was started.
+  defp not_spawned({:message, {tag, ref, :ok, _pid}}), do: {tag, ref, :error, :noconnection}
 
   defp state do
     case :erlang.get(@mailbox) do

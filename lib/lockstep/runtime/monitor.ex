@@ -10,13 +10,14 @@ defmodule Lockstep.Runtime.Monitor do
 
   @monitors :"$lockstep_monitors"
   @alias_modes %{explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor}
+  @clock {:time_offset, :clock_service}
 
   @doc "`:erlang.monitor/2`."
   @spec monitor(:process, pid() | atom() | {atom(), node()}) :: reference()
   def monitor(type, item) do
     case Context.get() do
       nil -> :erlang.monitor(type, item)
-      ctx -> inside(ctx, type, item, [])
+      ctx -> inside(ctx, type, item, [], [type, item])
     end
   end
 
@@ -25,53 +26,56 @@ defmodule Lockstep.Runtime.Monitor do
   def monitor(type, item, options) do
     case Context.get() do
       nil -> :erlang.monitor(type, item, options)
-      ctx -> inside(ctx, type, item, options)
+      ctx -> inside(ctx, type, item, options, [type, item, options])
     end
   end
 
-  # A clock that is never set back, which the virtual one is not.
-  defp inside(ctx, :time_offset, :clock_service, options) do
-    if options(options) == :badarg, do: :erlang.error(:badarg)
-    {ref, _number} = Identity.new_ref(ctx)
+  defp inside(ctx, type, item, options, arguments) do
+    with {:ok, tag, mode} <- options(options), {:ok, object} <- object(ctx, type, item) do
+      set(ctx, type, item, object, {tag, mode})
+    else
+      :escape -> Escape.call(:erlang, :monitor, arguments, nil)
+      # The VM says what is wrong.
+      :error -> apply(:erlang, :monitor, arguments)
+    end
+  end
+
+  # The offset of a clock that nobody sets never changes.
+  defp set(ctx, :time_offset, _item, object, {tag, mode}) do
+    {ref, number} = Identity.new_ref(ctx)
+    remember(number, ref, object, tag)
+    if mode, do: :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
     ref
   end
 
-  defp inside(ctx, :process, item, options) do
-    {tag, mode} = tag_and_mode(options)
+  defp set(ctx, :process, item, object, {tag, mode}) do
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
-    remember(number, ref, object(ctx, item), tag)
+    remember(number, ref, object, tag)
     watched = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
     if watched == false, do: :erlang.put(@monitors, Map.delete(remembered(), number))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
   end
 
-  defp inside(_ctx, type, item, options), do: Escape.call(:erlang, :monitor, [type, item, options], nil)
+  defp object(_ctx, :process, pid) when is_pid(pid), do: {:ok, pid}
+  defp object(ctx, :process, name) when is_atom(name), do: {:ok, {name, ctx.node}}
+  defp object(_ctx, :process, {name, node}) when is_atom(name) and is_atom(node), do: {:ok, {name, node}}
+  defp object(_ctx, :time_offset, :clock_service), do: {:ok, @clock}
+  defp object(_ctx, :port, port) when is_port(port) or is_atom(port) or is_tuple(port), do: :escape
+  defp object(_ctx, _type, _item), do: :error
 
-  defp object(_ctx, pid) when is_pid(pid), do: pid
-  defp object(ctx, name) when is_atom(name), do: {name, ctx.node}
-  defp object(_ctx, {name, node} = object) when is_atom(name) and is_atom(node), do: object
-  defp object(_ctx, _), do: :erlang.error(:badarg)
-
-  defp tag_and_mode(options) do
-    case options(options) do
-      {:ok, tag, mode} -> {tag, mode}
-      :badarg -> :erlang.error(:badarg)
-    end
-  end
-
-  @doc "The tag of the DOWN message, and the kind of alias, that options of a monitor ask for."
-  @spec options(term()) :: {:ok, term(), atom()} | :badarg
-  def options(options) when is_list(options) do
+  @doc "Reads the options of a monitor: the tag of its message, and how its alias ends if it has one."
+  @spec options(term()) :: {:ok, term(), Native.alias_mode() | nil} | :error
+  def options(options) when is_list(options) and length(options) >= 0 do
     Enum.reduce_while(options, {:ok, :DOWN, nil}, fn
       {:tag, tag}, {:ok, _tag, mode} -> {:cont, {:ok, tag, mode}}
       {:alias, mode}, {:ok, tag, _mode} when is_map_key(@alias_modes, mode) -> {:cont, {:ok, tag, @alias_modes[mode]}}
-      _other, _options -> {:halt, :badarg}
+      _, _ -> {:halt, :error}
     end)
   end
 
-  def options(_options), do: :badarg
+  def options(_options), do: :error
 
   @doc "Notes what the DOWN message of a monitor is to look like."
   @spec remember(pos_integer(), reference(), term(), term()) :: :ok
@@ -83,23 +87,24 @@ defmodule Lockstep.Runtime.Monitor do
   @doc "The message of a monitor that has fired."
   @spec fired(pos_integer(), term()) :: tuple()
   def fired(number, reason) do
-    {{ref, object, tag}, monitors} = Map.pop!(remembered(), number)
-    :erlang.put(@monitors, monitors)
-    {tag, ref, :process, object, reason}
+    monitors = remembered()
+    :erlang.put(@monitors, Map.delete(monitors, number))
+    message([{@monitors, monitors}], number, reason)
   end
 
-  @doc "The message that a monitor of a process with this dictionary is going to be."
+  @doc "The message of a monitor of the process whose dictionary this is."
   @spec message([{term(), term()}], pos_integer(), term()) :: tuple()
   def message(dictionary, number, reason) do
-    {ref, object, tag} = dictionary |> List.keyfind(@monitors, 0) |> elem(1) |> Map.fetch!(number)
+    {ref, object, tag} = Map.fetch!(remembered(dictionary), number)
     {tag, ref, :process, object, reason}
   end
 
-  @doc "What a process with this dictionary and these monitors watches, as `process_info/2` has it."
-  @spec watched([{term(), term()}], [pos_integer()]) :: [{:process, term()}]
+  @doc "What a process watches, as `process_info/2` has it: the core says which of its monitors have not fired."
+  @spec watched([{term(), term()}], [pos_integer()]) :: [{:process | :time_offset, term()}]
   def watched(dictionary, numbers) do
-    monitors = List.keyfind(dictionary, @monitors, 0, {@monitors, %{}}) |> elem(1)
-    for {number, {_, object, _}} <- Enum.sort(monitors), number in numbers, do: {:process, object}
+    for {number, {_, object, _}} <- Enum.sort(remembered(dictionary)), number in numbers or object == @clock do
+      if object == @clock, do: @clock, else: {:process, object}
+    end
   end
 
   @doc "`:erlang.demonitor/1`."
@@ -110,15 +115,20 @@ defmodule Lockstep.Runtime.Monitor do
   @spec demonitor(reference(), [:flush | :info]) :: boolean()
   def demonitor(ref, options) do
     case Context.get() do
-      nil -> :erlang.demonitor(ref, options)
-      ctx when is_reference(ref) and is_list(options) -> demonitor(ctx, ref, options)
-      _ -> :erlang.error(:badarg)
+      ctx when ctx != nil and is_reference(ref) and length(options) >= 0 ->
+        if Enum.all?(options, &(&1 in [:flush, :info])),
+          do: demonitor(ctx, ref, options),
+          else: :erlang.demonitor(ref, options)
+
+      _ ->
+        :erlang.demonitor(ref, options)
     end
   end
 
   defp demonitor(ctx, ref, options) do
     number = Identity.number(ref)
-    found = Turn.take(Native.demonitor(ctx.session, ctx.id, number))
+    watched = Turn.take(Native.demonitor(ctx.session, ctx.id, number))
+    found = watched or match?(%{^number => {_, @clock, _}}, remembered())
     Turn.note(ctx, fn -> {"demonitor", found} end)
     # One that has fired already keeps its entry: its message may still be on the way into the mailbox.
     if found, do: :erlang.put(@monitors, Map.delete(remembered(), number))
@@ -134,23 +144,33 @@ defmodule Lockstep.Runtime.Monitor do
   @spec alias([:explicit_unalias | :reply]) :: reference()
   def alias(options) do
     case Context.get() do
-      nil ->
-        :erlang.alias(options)
+      ctx when ctx != nil and length(options) >= 0 ->
+        if Enum.all?(options, &(&1 in [:explicit_unalias, :reply])),
+          do: make_alias(ctx, List.last(options)),
+          else: :erlang.alias(options)
 
-      ctx ->
-        {ref, number} = Identity.new_ref(ctx)
-        mode = if :reply in options, do: :reply, else: :explicit
-        :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
-        ref
+      _ ->
+        :erlang.alias(options)
     end
+  end
+
+  # The latest option counts.
+  defp make_alias(ctx, option) do
+    {ref, number} = Identity.new_ref(ctx)
+    mode = if option == :reply, do: :reply, else: :explicit
+    :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
+    ref
   end
 
   @doc "`:erlang.unalias/1`."
   @spec unalias(reference()) :: boolean()
   def unalias(ref) do
     case Context.get() do
-      nil -> :erlang.unalias(ref)
-      ctx -> Turn.take(Native.unalias(ctx.session, ctx.id, Identity.number(ref)))
+      ctx when ctx != nil and is_reference(ref) ->
+        Turn.take(Native.unalias(ctx.session, ctx.id, Identity.number(ref)))
+
+      _ ->
+        :erlang.unalias(ref)
     end
   end
 
@@ -160,4 +180,6 @@ defmodule Lockstep.Runtime.Monitor do
       monitors -> monitors
     end
   end
+
+  defp remembered(dictionary), do: dictionary |> List.keyfind(@monitors, 0, {@monitors, %{}}) |> elem(1)
 end

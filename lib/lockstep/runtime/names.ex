@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Names do
   # Registered names; each node has its own.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Services, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Services, Turn, WrongArgument}
 
   @doc "`:erlang.register/2`."
   @spec register(atom(), pid()) :: true
@@ -13,8 +13,9 @@ defmodule Lockstep.Runtime.Names do
         :erlang.register(name, pid)
 
       ctx ->
-        unless valid?(name) and is_pid(pid), do: :erlang.error(:badarg)
-        command(ctx, Native.register(ctx.session, ctx.id, name, pid), "register #{inspect(name)}", {name, pid})
+        unless is_atom(name) and name != :undefined and is_pid(pid), do: wrong(:register, [name, pid])
+        next = Native.register(ctx.session, ctx.id, name, pid)
+        command(ctx, next, {:register, [name, pid]}, "register #{inspect(name)}", {name, pid})
     end
   end
 
@@ -22,8 +23,15 @@ defmodule Lockstep.Runtime.Names do
   @spec unregister(atom()) :: true
   def unregister(name) do
     case Context.get() do
-      nil -> :erlang.unregister(name)
-      ctx -> command(ctx, Native.unregister(ctx.session, ctx.id, name), "unregister #{inspect(name)}", name)
+      nil ->
+        :erlang.unregister(name)
+
+      ctx when is_atom(name) ->
+        next = Native.unregister(ctx.session, ctx.id, name)
+        command(ctx, next, {:unregister, [name]}, "unregister #{inspect(name)}", name)
+
+      _ ->
+        :erlang.unregister(name)
     end
   end
 
@@ -31,7 +39,7 @@ defmodule Lockstep.Runtime.Names do
   @spec whereis(atom()) :: pid() | :undefined
   def whereis(name) do
     case Context.get() do
-      nil ->
+      ctx when ctx == nil or not is_atom(name) ->
         :erlang.whereis(name)
 
       ctx ->
@@ -46,17 +54,25 @@ defmodule Lockstep.Runtime.Names do
   @spec registered() :: [atom()]
   def registered do
     case Context.get() do
-      nil -> :erlang.registered()
-      ctx -> Native.names(ctx.session, ctx.node)
+      nil ->
+        :erlang.registered()
+
+      ctx ->
+        Turn.take(Native.look(ctx.session, ctx.id, nil))
+        Native.names(ctx.session, ctx.node)
     end
   end
 
-  defp valid?(name), do: is_atom(name) and name not in [:undefined, nil, true, false]
+  defp wrong(:register, [_name, port] = arguments) when is_port(port) do
+    Escape.call(:erlang, :register, arguments, nil)
+  end
 
-  defp command(ctx, next, text, term) do
+  defp wrong(function, arguments), do: WrongArgument.fail(function, arguments, :none)
+
+  defp command(ctx, next, {function, arguments}, text, term) do
     case Turn.take(next) do
       {:refused, _} ->
-        :erlang.error(:badarg)
+        wrong(function, arguments)
 
       true ->
         Turn.note(ctx, fn -> {text, term} end)

@@ -38,11 +38,8 @@ defmodule Lockstep.Runtime.Nodes do
   def node(other), do: :erlang.node(other)
 
   # A reference's number begins with one more than that of the process that made it.
-  defp node_of_maker(ctx, number) do
-    Enum.find_value(Native.processes(ctx.session), fn {id, node, _name} ->
-      if id + 1 == number >>> 32, do: node
-    end)
-  end
+  defp node_of_maker(_ctx, 0), do: nil
+  defp node_of_maker(ctx, number), do: Native.home(ctx.session, (number >>> 32) - 1)
 
   @doc "`:erlang.nodes/0`."
   @spec nodes() :: [node()]

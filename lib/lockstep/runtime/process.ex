@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Process do
   import Kernel, except: [self: 0]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Call, Context, Ending, Information, Mailbox, Message, Turn}
+  alias Lockstep.Runtime.{Base, Context, Ending, Escape, Information, Message, Turn}
 
   @doc "`:erlang.self/0`."
   @spec self() :: pid()
@@ -22,9 +22,16 @@ defmodule Lockstep.Runtime.Process do
     case Context.get() do
       nil -> :erlang.exit(pid, reason)
       ctx when is_pid(pid) -> signal(ctx, pid, reason)
-      _ -> :erlang.error(:badarg)
+      _ -> port_or_wrong(:exit, [pid, reason])
     end
   end
+
+  # What is neither a process nor a port the VM refuses.
+  defp port_or_wrong(function, [port | _] = arguments) when is_port(port) do
+    Escape.call(:erlang, function, arguments, nil)
+  end
+
+  defp port_or_wrong(function, arguments), do: apply(:erlang, function, arguments)
 
   defp signal(ctx, pid, reason) do
     class = if reason == :kill, do: :kill, else: Ending.class(reason)
@@ -45,11 +52,13 @@ defmodule Lockstep.Runtime.Process do
   def link(pid) do
     case Context.get() do
       nil -> :erlang.link(pid)
-      ctx -> linked(ctx, pid, Turn.take(Native.link(ctx.session, ctx.id, pid)))
+      ctx when is_pid(pid) -> linked(ctx, pid, Turn.take(Native.link(ctx.session, ctx.id, pid)))
+      _ -> port_or_wrong(:link, [pid])
     end
   end
 
-  defp linked(_ctx, _pid, {:refused, :noproc}), do: :erlang.error(:noproc)
+  # To the VM itself a virtual pid is that of a dead process: it raises what it has to.
+  defp linked(_ctx, pid, {:refused, :noproc}), do: :erlang.link(pid)
 
   defp linked(ctx, pid, true) do
     Turn.note(ctx, fn -> {"link #{inspect(pid)}", pid} end)
@@ -63,10 +72,13 @@ defmodule Lockstep.Runtime.Process do
       nil ->
         :erlang.unlink(pid)
 
-      ctx ->
+      ctx when is_pid(pid) ->
         Turn.take(Native.unlink(ctx.session, ctx.id, pid))
         Turn.note(ctx, fn -> {"unlink #{inspect(pid)}", pid} end)
         true
+
+      _ ->
+        port_or_wrong(:unlink, [pid])
     end
   end
 
@@ -74,47 +86,59 @@ defmodule Lockstep.Runtime.Process do
   @spec is_process_alive(pid()) :: boolean()
   def is_process_alive(pid) do
     case Context.get() do
-      nil ->
-        :erlang.is_process_alive(pid)
-
-      ctx ->
-        Information.look(ctx, pid)
-        alive? = Native.alive(ctx.session, pid)
-        Turn.note(ctx, fn -> {"alive? #{inspect(pid)}: #{alive?}", {pid, alive?}} end)
-        alive?
+      ctx when ctx != nil and is_pid(pid) -> alive?(ctx, pid)
+      _ -> :erlang.is_process_alive(pid)
     end
+  end
+
+  defp alive?(ctx, pid) do
+    Information.look(ctx, pid)
+    alive? = Native.alive(ctx.session, pid)
+    Turn.note(ctx, fn -> {"alive? #{inspect(pid)}: #{alive?}", {pid, alive?}} end)
+    alive?
   end
 
   @doc "`:erlang.processes/0`: the living processes of the caller's node."
   @spec processes() :: [pid()]
   def processes do
     case Context.get() do
-      nil -> :erlang.processes()
-      ctx -> Native.living(ctx.session, ctx.pid)
+      nil ->
+        :erlang.processes()
+
+      ctx ->
+        Turn.take(Native.look(ctx.session, ctx.id, nil))
+        Native.living(ctx.session, ctx.pid)
     end
   end
 
-  defdelegate process_info(pid), to: Information
-  defdelegate process_info(pid, items), to: Information
+  @doc "`:erlang.processes_iterator/0`, of OTP 28."
+  @spec processes_iterator() :: term()
+  def processes_iterator do
+    if Context.inside?(), do: processes(), else: apply(:erlang, :processes_iterator, [])
+  end
 
-  @doc "`:erlang.hibernate/3`: forgets the stack, waits for a message, then goes on in the given function."
+  @doc "`:erlang.processes_next/1`, of OTP 28."
+  @spec processes_next(term()) :: {pid(), term()} | :none
+  def processes_next(iterator) do
+    case {Context.inside?(), iterator} do
+      {true, [pid | rest]} -> {pid, rest}
+      {true, []} -> :none
+      _ -> apply(:erlang, :processes_next, [iterator])
+    end
+  end
+
+  @doc "`:erlang.hibernate/3`: waits for a message, then goes on in the given function, with nothing to return to."
   @spec hibernate(module(), atom(), [term()]) :: no_return()
   def hibernate(module, function, args) do
-    cond do
-      not Context.inside?() ->
-        :erlang.hibernate(module, function, args)
-
-      is_atom(module) and is_atom(function) and is_list(args) ->
-        Base.begin_anew(fn -> wake(module, function, args) end)
-
-      true ->
-        :erlang.error(:badarg)
-    end
+    if Context.inside?() and is_atom(module) and is_atom(function) and is_list(args),
+      do: Base.hibernate(module, function, args),
+      else: :erlang.hibernate(module, function, args)
   end
 
-  defp wake(module, function, args) do
-    if Mailbox.peek() == false, do: Mailbox.wait(:infinity)
-    Call.apply(module, function, args)
+  @doc "`:erlang.hibernate/0`, of OTP 28: waits for a message, and goes on."
+  @spec hibernate() :: :ok
+  def hibernate do
+    if Context.inside?(), do: Base.asleep(), else: apply(:erlang, :hibernate, [])
   end
 
   @doc "`:erlang.get/0`, without our own keys."
@@ -150,18 +174,6 @@ defmodule Lockstep.Runtime.Process do
     end
   end
 
-  @doc "`:erlang.processes_iterator/0`; ours is a list."
-  @spec processes_iterator() :: [pid()]
-  def processes_iterator do
-    if Context.inside?(), do: processes(), else: apply(:erlang, :processes_iterator, [])
-  end
-
-  @doc "`:erlang.processes_next/1`."
-  @spec processes_next(term()) :: {pid(), term()} | :none
-  def processes_next([pid | pids]), do: {pid, pids}
-  def processes_next([]), do: :none
-  def processes_next(iterator), do: apply(:erlang, :processes_next, [iterator])
-
   @doc "`:erlang.garbage_collect/0`."
   @spec garbage_collect() :: true
   def garbage_collect, do: :erlang.garbage_collect()
@@ -170,32 +182,29 @@ defmodule Lockstep.Runtime.Process do
   @spec garbage_collect(pid()) :: boolean()
   def garbage_collect(pid) do
     case Context.get() do
-      nil -> :erlang.garbage_collect(pid)
-      _ -> is_process_alive(pid)
+      ctx when ctx != nil and is_pid(pid) -> alive?(ctx, pid)
+      _ -> :erlang.garbage_collect(pid)
     end
   end
 
   @doc "`:erlang.garbage_collect/2`."
-  @spec garbage_collect(pid(), keyword()) :: boolean() | :async
+  @spec garbage_collect(pid(), [{:async, term()} | {:type, :major | :minor}]) :: boolean() | :async
   def garbage_collect(pid, options) do
-    case Context.get() do
-      nil -> :erlang.garbage_collect(pid, options)
-      ctx -> collect(ctx, pid, options, Keyword.keyword?(options))
+    with ctx when ctx != nil and is_pid(pid) and length(options) >= 0 <- Context.get(),
+         true <- Enum.all?(options, &collection_option?/1) do
+      collect(ctx, pid, Keyword.fetch(Enum.reverse(options), :async))
+    else
+      _ -> :erlang.garbage_collect(pid, options)
     end
   end
 
-  defp collect(ctx, pid, options, true) do
-    alive? = is_process_alive(pid)
+  defp collection_option?({:async, _id}), do: true
+  defp collection_option?(option), do: option in [type: :major, type: :minor]
 
-    case Keyword.fetch(options, :async) do
-      {:ok, id} ->
-        Message.send(ctx.pid, {:garbage_collect, id, alive?})
-        :async
+  defp collect(ctx, pid, :error), do: alive?(ctx, pid)
 
-      :error ->
-        alive?
-    end
+  defp collect(ctx, pid, {:ok, id}) do
+    Message.send(ctx.pid, {:garbage_collect, id, alive?(ctx, pid)})
+    :async
   end
-
-  defp collect(_ctx, _pid, _options, false), do: :erlang.error(:badarg)
 end

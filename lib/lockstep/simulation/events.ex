@@ -28,6 +28,7 @@ defmodule Lockstep.Simulation.Events do
   defp text(:fire, _ref, _id, _sent), do: "timer fires"
   defp text(:down, _id, _ref, _sent), do: "a monitor fires"
   defp text(:exit_signal, _id, from, _sent), do: "an exit signal of process #{from} arrives"
+  defp text(:spawned, _id, process, _sent), do: "process #{process} has been started"
   defp text(:stall, length, _, _sent), do: "held back for #{length / 1000} ms"
   defp text(:killed, _, _, _sent), do: "killed"
   defp text(:tick, _, _, _sent), do: "the partition is noticed"

@@ -39,6 +39,8 @@ fn measure(processes: u32, strategy: Box<dyn Strategy>, mut op: impl FnMut(Proce
                     node: CONTROL,
                     link: false,
                     monitor: None,
+                    alias: None,
+                    request: None,
                 },
             )
             .expect("its turn");

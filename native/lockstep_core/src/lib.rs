@@ -25,8 +25,9 @@ pub use choices::{Choices, Decision};
 pub use clock::{Clock, Deadline, Micros};
 pub use ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 pub use op::{
-    AliasMode, Death, ExitClass, Farewell, Grant, Item, Notice, Op, PartitionMode, Refusal, SystemReason, Target, Wait,
+    AliasMode, Death, ExitClass, Farewell, Grant, Item, Notice, Op, PartitionMode, Refusal, Request, SystemReason,
+    Target, Wait,
 };
 pub use rng::{Rng, Stream};
-pub use simulation::{Config, Load, Misuse, Next, Outcome, Simulation};
+pub use simulation::{Activity, Config, Load, Misuse, Next, Outcome, Simulation};
 pub use trace::{Event, Kind, TRACE_VERSION, Trace};

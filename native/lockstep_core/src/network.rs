@@ -91,11 +91,17 @@ pub(crate) enum Content {
         to: ProcessId,
         monitor: Option<RefId>,
     },
+    /// A process that was asked for has been started.
+    Spawned {
+        reference: RefId,
+        to: ProcessId,
+        reply: bool,
+    },
 }
 
 impl Content {
-    /// Whether a cut may lose it. The signals of links and monitors are kept: a real connection would rather break,
-    /// and then tell both sides.
+    /// Whether a cut may lose it. The signals of links and monitors and the like are kept: a real connection would
+    /// rather break, and then tell both sides.
     pub(crate) fn can_be_lost(&self) -> bool {
         matches!(self, Content::Message(_))
     }

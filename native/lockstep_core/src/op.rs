@@ -39,6 +39,8 @@ pub enum Wait {
     For(Micros),
     /// As long as is left of the wait that this `receive` has begun.
     Rest,
+    /// No longer: the time was up while the process was suspended. What has come since is left for the next `receive`.
+    Expired,
 }
 
 /// The kind of reason with which a process ends or with which it is told to.
@@ -89,6 +91,8 @@ pub enum Item {
     Exit(ProcessId, SystemReason),
     /// A watched node went down.
     NodeDown(NodeId),
+    /// The process of which the term under this number tells that it was started cannot be reached any more.
+    NotSpawned(MessageId),
 }
 
 /// What a killed process dies of.
@@ -98,6 +102,17 @@ pub enum Death {
     Signal(MessageId),
     /// Of a reason the core itself gives.
     System(SystemReason),
+}
+
+/// A process is asked for, and not waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// What the request is known by.
+    pub reference: RefId,
+    /// Whether the caller wants to be told of a success.
+    pub success: bool,
+    /// Whether it wants to be told of a failure.
+    pub failure: bool,
 }
 
 /// A visible operation, announced before it is done.
@@ -114,7 +129,13 @@ pub enum Op {
         node: NodeId,
         link: bool,
         monitor: Option<RefId>,
+        /// The alias that comes with the monitor.
+        alias: Option<AliasMode>,
+        /// The caller does not wait: a message, if it wants one, tells it the outcome (`spawn_request`).
+        request: Option<Request>,
     },
+    /// Wants to hear no more of a process that was asked for.
+    Abandon(RefId),
     /// Links the caller to a process.
     Link(ProcessId),
     /// Takes a link back.
@@ -155,10 +176,11 @@ pub enum Op {
     ReadTimer(RefId),
     /// Touches something shared that the BEAM side looks after.
     Access { object: Object, write: bool },
-    /// Takes a process out of the running until it is resumed. Counted, for each who does it; with `once` only the first
-    /// counts.
+    /// Looks at a process, or at all of them. Whatever the caller has sent to that one has arrived before.
+    Look(Option<ProcessId>),
+    /// Keeps a process from taking steps until it is resumed as often; with `once`, unless the caller does so already.
     Suspend { process: ProcessId, once: bool },
-    /// Takes one suspension of the caller's back.
+    /// Takes one suspension back.
     Resume(ProcessId),
     /// Lets others go first.
     Yield,
@@ -191,6 +213,9 @@ pub enum Grant {
     TimedOut,
     /// The new process; on a node that cannot be reached, nothing.
     Spawned(Option<ProcessId>),
+    /// The new process that was asked for; the term that tells of it is to be sent to the caller's real counterpart under
+    /// this number.
+    Requested(ProcessId, MessageId),
     /// A process, or none.
     Process(Option<ProcessId>),
     /// A timer's store number.
@@ -245,15 +270,19 @@ impl Op {
         match self {
             Op::Start | Op::Yield | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
             Op::Send(target) | Op::Monitor { target, .. } => (target.object(), true),
-            Op::Receive(Wait::Forever | Wait::For(_) | Wait::Rest) => (Object::Local, false),
-            Op::Receive(Wait::Poll) | Op::TrapExit(_) | Op::Demonitor(_) | Op::Unalias(_) | Op::Exit(_) => {
-                (Object::Process(caller), true)
-            }
+            Op::Receive(Wait::Forever | Wait::For(_) | Wait::Rest | Wait::Expired) => (Object::Local, false),
+            Op::Receive(Wait::Poll)
+            | Op::TrapExit(_)
+            | Op::Demonitor(_)
+            | Op::Unalias(_)
+            | Op::Abandon(_)
+            | Op::Exit(_) => (Object::Process(caller), true),
             Op::Link(process)
             | Op::Unlink(process)
             | Op::Signal(process, _)
             | Op::Suspend { process, .. }
             | Op::Resume(process) => (Object::Process(*process), true),
+            Op::Look(process) => (process.map_or(Object::World, Object::Process), false),
             Op::Register(name, _) | Op::Unregister(name) => (Object::Name(home.0, name.0), true),
             Op::Whereis(name) => (Object::Name(home.0, name.0), false),
             Op::Access { object, write } => (*object, *write),

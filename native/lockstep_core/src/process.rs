@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Deadline, Micros};
-use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::op::{ExitClass, Item, Op};
 
 /// A living process.
@@ -19,6 +19,14 @@ pub(crate) struct Process {
     pub(crate) watching: BTreeMap<RefId, ProcessId>,
     /// The monitors that others have set on this process.
     pub(crate) watched_by: BTreeMap<RefId, ProcessId>,
+    /// The processes that it has asked for and not yet heard of.
+    pub(crate) requests: BTreeMap<RefId, Requested>,
+    /// Whom it keeps from taking steps, and how often it has said so.
+    pub(crate) suspending: BTreeMap<ProcessId, u32>,
+    /// Who keeps it from taking steps.
+    pub(crate) suspended_by: BTreeSet<ProcessId>,
+    /// Its `receive` timed out while it was suspended.
+    pub(crate) expired: bool,
     /// The timers that are to fire for it. They end with it.
     pub(crate) timers: BTreeSet<RefId>,
     pub(crate) name: Option<Symbol>,
@@ -30,12 +38,18 @@ pub(crate) struct Process {
     pub(crate) receive_until: Option<Micros>,
     /// The deadline that is set for it: of a receive, or of being held back.
     pub(crate) deadline: Option<Deadline>,
-    /// Who has suspended it, and how often.
-    pub(crate) suspended_by: BTreeMap<ProcessId, u32>,
-    /// Whom it has suspended.
-    pub(crate) suspending: BTreeSet<ProcessId>,
     /// How many steps it has taken without a pause.
     pub(crate) slice: u32,
+}
+
+/// A process that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requested {
+    pub(crate) child: ProcessId,
+    /// The number of the answer.
+    pub(crate) id: MessageId,
+    /// Whether a failure is answered.
+    pub(crate) failure: bool,
 }
 
 /// Where a process stands between two steps.
@@ -63,20 +77,27 @@ impl Process {
             links: BTreeSet::new(),
             watching: BTreeMap::new(),
             watched_by: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            suspending: BTreeMap::new(),
+            suspended_by: BTreeSet::new(),
+            expired: false,
             timers: BTreeSet::new(),
             name: None,
             daemon: false,
             owner: false,
             receive_until: None,
             deadline: None,
-            suspended_by: BTreeMap::new(),
-            suspending: BTreeSet::new(),
             slice: 0,
         }
     }
 
-    /// How many links and monitors it has an end of.
+    /// How many links, monitors and suspensions it has an end of.
     pub(crate) fn ties(&self) -> usize {
-        self.links.len() + self.watching.len() + self.watched_by.len()
+        let suspensions = self.suspending.len() + self.suspended_by.len();
+        self.links.len() + self.watching.len() + self.watched_by.len() + suspensions
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        !self.suspended_by.is_empty()
     }
 }

@@ -49,13 +49,16 @@ pub enum Kind {
     MonitorNode,
     Down,
     ExitSignal,
+    Spawned,
+    Abandon,
+    Look,
     Suspend,
     Resume,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 38] = [
+    pub const ALL: [Kind; 41] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -92,9 +95,20 @@ impl Kind {
         Kind::MonitorNode,
         Kind::Down,
         Kind::ExitSignal,
+        Kind::Spawned,
+        Kind::Abandon,
+        Kind::Look,
         Kind::Suspend,
         Kind::Resume,
     ];
+
+    /// Whether this happens to its process, which does nothing itself.
+    fn befalls(self) -> bool {
+        matches!(
+            self,
+            Kind::Deliver | Kind::Fire | Kind::Down | Kind::ExitSignal | Kind::Spawned
+        )
+    }
 
     /// The name in a trace.
     pub fn name(self) -> &'static str {
@@ -135,6 +149,9 @@ impl Kind {
             Kind::MonitorNode => "monitor_node",
             Kind::Down => "down",
             Kind::ExitSignal => "exit_signal",
+            Kind::Spawned => "spawned",
+            Kind::Abandon => "abandon",
+            Kind::Look => "look",
             Kind::Suspend => "suspend",
             Kind::Resume => "resume",
         }
@@ -198,7 +215,7 @@ impl Trace {
     /// Puts the last event of `process` into words, with a digest of the terms involved.
     pub fn note(&mut self, process: ProcessId, text: String, digest: u64) {
         let mut latest = self.events.iter_mut().flatten().rev();
-        if let Some(event) = latest.find(|event| event.process == Some(process)) {
+        if let Some(event) = latest.find(|event| event.process == Some(process) && !event.kind.befalls()) {
             event.text = text;
             event.digest = digest;
         }

@@ -26,6 +26,8 @@ fn linked() -> Op {
         node: HERE,
         link: true,
         monitor: None,
+        alias: None,
+        request: None,
     }
 }
 
@@ -125,6 +127,8 @@ fn links_are_told_before_monitors() {
         node: HERE,
         link: true,
         monitor: Some(R),
+        alias: None,
+        request: None,
     };
     let player = run(vec![
         vec![trap(), start, receive(), receive()],
@@ -196,6 +200,8 @@ fn heirs_are_told_before_links_and_monitors() {
         node: HERE,
         link: true,
         monitor: Some(R),
+        alias: None,
+        request: None,
     };
     for end in [exit(ExitClass::Crash), kill(1)] {
         for seed in 0..50 {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_core::strategy::{Fifo, Object, Random, Replay};
 use lockstep_core::{
-    AliasMode, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId, Simulation,
-    Target, Wait,
+    AliasMode, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId, Request,
+    Simulation, Target, Wait,
 };
 use proptest::prelude::*;
 use support::{A, B, C, NAMES, NODES, Player, Program, config, play};
@@ -19,7 +19,21 @@ enum Act {
     SendName(u8, u8),
     SendAlias(u8),
     Receive(Wait, u8),
-    Spawn { node: u8, link: bool, monitor: bool },
+    Spawn {
+        node: u8,
+        link: bool,
+        monitor: bool,
+    },
+    Request {
+        node: u8,
+        link: bool,
+        monitor: bool,
+        reply: bool,
+    },
+    Abandon(u8),
+    Look(u8),
+    Suspend(u8, bool),
+    Resume(u8),
     Link(u8),
     Unlink(u8),
     Monitor(u8, Option<AliasMode>),
@@ -87,6 +101,13 @@ fn acts() -> impl Strategy<Value = Act> {
     ];
     let processes = prop_oneof![
         3 => (n(), any::<bool>(), any::<bool>()).prop_map(|(node, link, monitor)| Act::Spawn { node, link, monitor }),
+        1 => (n(), any::<[bool; 3]>()).prop_map(|(node, [link, monitor, reply])| {
+            Act::Request { node, link, monitor, reply }
+        }),
+        1 => n().prop_map(Act::Abandon),
+        1 => n().prop_map(Act::Look),
+        1 => (n(), any::<bool>()).prop_map(|(process, once)| Act::Suspend(process, once)),
+        1 => n().prop_map(Act::Resume),
         2 => n().prop_map(Act::Link),
         1 => n().prop_map(Act::Unlink),
         3 => (n(), prop::option::of(modes())).prop_map(|(process, mode)| Act::Monitor(process, mode)),
@@ -185,7 +206,36 @@ impl Interpreter {
                 node: node(on),
                 link,
                 monitor: monitor.then(|| self.fresh(me)),
+                alias: None,
+                request: None,
             },
+            Act::Request { .. } if count >= MAX_PROCESSES => Op::Yield,
+            Act::Request {
+                node: on,
+                link,
+                monitor,
+                reply,
+            } => {
+                let reference = self.fresh(me);
+                Op::Spawn {
+                    node: node(on),
+                    link,
+                    monitor: monitor.then_some(reference),
+                    alias: None,
+                    request: Some(Request {
+                        reference,
+                        success: reply,
+                        failure: reply,
+                    }),
+                }
+            }
+            Act::Abandon(which) => Op::Abandon(self.old(me, which)),
+            Act::Look(other) => Op::Look((other % 5 > 0).then(|| process(other))),
+            Act::Suspend(other, once) => Op::Suspend {
+                process: process(other),
+                once,
+            },
+            Act::Resume(other) => Op::Resume(process(other)),
             Act::Link(other) => Op::Link(process(other)),
             Act::Unlink(other) => Op::Unlink(process(other)),
             Act::Monitor(other, alias) => {
@@ -334,7 +384,10 @@ fn check_network(player: &Player) -> bool {
     let mut flushed: Option<(u64, BTreeSet<u64>)> = None;
     let home = |process: u64| simulation.node_of(ProcessId(process as u32));
     for event in simulation.trace_events() {
-        let arrived = matches!(event.kind, Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal);
+        let arrived = matches!(
+            event.kind,
+            Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal | Kind::Spawned
+        );
         if arrived {
             deferred.remove(&event.object);
         }

@@ -1,14 +1,14 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
-use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, RefId, Simulation, trace_file};
+use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
 
 use crate::fault::Fault;
 use crate::session::{Inner, Session, atom_text};
 use crate::steps::done;
-use crate::terms::{self, process};
+use crate::terms::{self, Status, process};
 
 #[derive(Debug, NifMap)]
 struct Settings {
@@ -135,6 +135,10 @@ queries! {
         Some(node) => Some(inner.node_atom(node)?),
         None => None,
     };
+    home(id: [u32]) => |env, inner| match inner.simulation.node_of(ProcessId(id)) {
+        Some(node) => Some(inner.node_atom(node)?),
+        None => None,
+    };
     nodes() => |env, inner| {
         let all = inner.simulation.nodes().into_iter();
         all.map(|(node, up)| Ok((inner.node_atom(node)?, up))).collect::<Result<Vec<_>, Fault>>()?
@@ -153,18 +157,18 @@ queries! {
         let name = inner.simulation.registered_name(process).map(|name| inner.atom(name)).transpose()?;
         (links, inner.simulation.traps(process), name, inner.simulation.queue_len(process))
     };
-    inbox(pid: [Term<'a>]) => |env, inner| {
-        let items = inner.simulation.inbox(process(inner, pid)?).to_vec();
+    delivered(pid: [Term<'a>]) => |env, inner| {
+        let items = inner.simulation.delivered(process(inner, pid)?);
         terms::items_term(env, inner, &items)?
     };
-    ties(pid: [Term<'a>]) => |env, inner| {
+    relations(pid: [Term<'a>]) => |env, inner| {
         let process = process(inner, pid)?;
-        let shown = |id: ProcessId| inner.pids(id).shown;
+        let shown = |id| inner.pids(id).shown;
+        let watching: Vec<_> = inner.simulation.watching(process).into_iter().map(|reference| reference.0).collect();
         let watchers: Vec<_> = inner.simulation.watchers(process).into_iter().filter_map(shown).collect();
         let suspending = inner.simulation.suspending(process).into_iter();
-        let suspending: Vec<_> = suspending.filter_map(|(id, count)| Some((shown(id)?, count))).collect();
-        let watching: Vec<_> = inner.simulation.watching(process).into_iter().map(|RefId(number)| number).collect();
-        (watchers, watching, suspending, inner.simulation.suspended(process))
+        let suspending: Vec<_> = suspending.filter_map(|(id, count)| Some((shown(id)?, count, 0))).collect();
+        (watching, watchers, suspending, inner.simulation.activity(process).map(Status::from))
     };
     real_pids() => |env, inner| inner.processes.iter().filter_map(|pids| pids.real).collect::<Vec<_>>();
     waiting() => |env, inner| {

@@ -3,7 +3,7 @@
 //! Each takes the session and the caller's number first, and answers whose turn it is then.
 
 use lockstep_core::strategy::Object;
-use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId};
+use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request};
 use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
 use crate::fault::Fault;
@@ -43,9 +43,26 @@ macro_rules! steps {
 steps! {
     send(to: [Term<'a>]) => |env, inner, me| Ok(Op::Send(terms::target(inner, me, to)?));
     receive(mode: [Term<'a>]) => |env, _inner, _me| Ok(Op::Receive(terms::wait(mode)?));
-    spawn(node: [Atom], link: [bool], monitor: [Option<u64>]) => |env, inner, _me| {
-        Ok(Op::Spawn { node: inner.node(node, env)?, link, monitor: monitor.map(RefId) })
+    spawn(node: [Atom], link: [bool], monitor: [Option<u64>], mode: [Option<Mode>]) => |env, inner, _me| {
+        let (monitor, alias) = (monitor.map(RefId), mode.map(Into::into));
+        Ok(Op::Spawn { node: inner.node(node, env)?, link, monitor, alias, request: None })
     };
+    spawn_request(node: [Atom], link: [bool], monitor: [bool], request: [(Option<Mode>, u64, bool, bool)]) =>
+    |env, inner, _me| {
+        let (mode, reference, success, failure) = request;
+        let request = Some(Request { reference: RefId(reference), success, failure });
+        let (monitor, alias) = (monitor.then_some(RefId(reference)), mode.map(Into::into));
+        Ok(Op::Spawn { node: inner.node(node, env)?, link, monitor, alias, request })
+    };
+    abandon(reference: [u64]) => |env, _inner, _me| Ok(Op::Abandon(RefId(reference)));
+    look(pid: [Term<'a>]) => |env, inner, _me| {
+        let all = pid.is_atom();
+        Ok(Op::Look(if all { None } else { Some(terms::process(inner, pid)?) }))
+    };
+    suspend(pid: [Term<'a>], once: [bool]) => |env, inner, _me| {
+        Ok(Op::Suspend { process: terms::process(inner, pid)?, once })
+    };
+    resume(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Resume(terms::process(inner, pid)?));
     link(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Link(terms::process(inner, pid)?));
     unlink(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Unlink(terms::process(inner, pid)?));
     monitor(item: [Term<'a>], reference: [u64], mode: [Option<Mode>]) => |env, inner, me| {
@@ -56,10 +73,6 @@ steps! {
     alias(reference: [u64], mode: [Mode]) => |env, _inner, _me| Ok(Op::Alias(RefId(reference), mode.into()));
     unalias(reference: [u64]) => |env, _inner, _me| Ok(Op::Unalias(RefId(reference)));
     signal(pid: [Term<'a>], class: [Class]) => |env, inner, _me| Ok(Op::Signal(terms::process(inner, pid)?, class.into()));
-    suspend(pid: [Term<'a>], once: [bool]) => |env, inner, _me| {
-        Ok(Op::Suspend { process: terms::process(inner, pid)?, once })
-    };
-    resume(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Resume(terms::process(inner, pid)?));
     exit(class: [Class]) => |env, _inner, _me| Ok(Op::Exit(class.into()));
     trap_exit(on: [bool]) => |env, _inner, _me| Ok(Op::TrapExit(on));
     register(name: [Atom], pid: [Term<'a>]) => |env, inner, _me| {

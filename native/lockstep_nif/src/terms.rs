@@ -1,8 +1,8 @@
 //! Operations from terms, answers to terms.
 
 use lockstep_core::{
-    AliasMode, Death, ExitClass, Farewell, Grant, Item, MessageId, Next, Notice, Op, ProcessId, RefId, Refusal,
-    SystemReason, Target, Wait,
+    Activity, AliasMode, Death, ExitClass, Farewell, Grant, Item, MessageId, Next, Notice, Op, ProcessId, RefId,
+    Refusal, SystemReason, Target, Wait,
 };
 use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
@@ -18,6 +18,8 @@ rustler::atoms! {
     sent,
     parked,
     timeout,
+    requested,
+    not_spawned,
     die,
     ended,
     refused,
@@ -68,6 +70,26 @@ impl From<Mode> for AliasMode {
             Mode::Demonitor => AliasMode::Demonitor,
             Mode::ReplyDemonitor => AliasMode::ReplyDemonitor,
             Mode::Reply => AliasMode::Reply,
+        }
+    }
+}
+
+/// What a process is doing, as `process_info` names it.
+#[derive(Debug, Clone, Copy, NifUnitEnum)]
+pub(crate) enum Status {
+    Running,
+    Runnable,
+    Waiting,
+    Suspended,
+}
+
+impl From<Activity> for Status {
+    fn from(activity: Activity) -> Self {
+        match activity {
+            Activity::Running => Status::Running,
+            Activity::Runnable => Status::Runnable,
+            Activity::Waiting => Status::Waiting,
+            Activity::Suspended => Status::Suspended,
         }
     }
 }
@@ -160,6 +182,7 @@ fn grant_term<'a>(env: Env<'a>, inner: &mut Inner, grant: Grant) -> Result<Term<
         Grant::TimedOut => timeout().encode(env),
         Grant::Spawned(Some(process)) => process.0.encode(env),
         Grant::Spawned(None) => noconnection().encode(env),
+        Grant::Requested(process, MessageId(id)) => (requested(), process.0, id).encode(env),
         Grant::Process(Some(process)) => shown(env, inner, process),
         Grant::Process(None) => nil().encode(env),
         Grant::Parked(MessageId(id)) => (parked(), id).encode(env),
@@ -184,6 +207,7 @@ fn item_term<'a>(env: Env<'a>, inner: &mut Inner, item: Item) -> Result<Term<'a>
         Item::Parked(MessageId(id)) => (parked(), id).encode(env),
         Item::Down(RefId(reference), reason) => (down(), reference, reason_atom(reason)).encode(env),
         Item::Exit(from, reason) => (exit(), shown(env, inner, from), reason_atom(reason)).encode(env),
+        Item::NotSpawned(MessageId(id)) => (not_spawned(), id).encode(env),
         Item::NodeDown(node) => (nodedown(), inner.node_atom(node)?).encode(env),
     })
 }

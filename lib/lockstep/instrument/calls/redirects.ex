@@ -16,9 +16,8 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        exit: [2],
        link: [1],
        unlink: [1],
-       process_info: [1, 2],
        is_process_alive: [1],
-       hibernate: [3],
+       hibernate: [0, 3],
        processes: [0],
        processes_iterator: [0],
        processes_next: [1],
@@ -37,6 +36,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        spawn_request: [1, 2, 3, 4, 5],
        spawn_request_abandon: [1]
      ]},
+    {R.Information, :erlang, [process_info: [1, 2]]},
     {R.Flags, :erlang, [process_flag: [2, 3]]},
     {R.Suspension, :erlang, [suspend_process: [1, 2], resume_process: [1]]},
     {R.Leader, :erlang, [group_leader: [0, 2]]},

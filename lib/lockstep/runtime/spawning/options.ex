@@ -1,93 +1,61 @@
 defmodule Lockstep.Runtime.Spawning.Options do
   @moduledoc false
-  # The options of `:erlang.spawn_opt/2` and `:erlang.spawn_request/2`, as the documentation of `erlang` has them.
+  # The options of a spawn: ties to the parent, which are the run's, and settings of the process, which are the VM's.
 
-  alias Lockstep.Runtime.{Context, Identity, Monitor}
+  alias Lockstep.Runtime.Monitor
 
-  # `monitor`: the reference and its number; `flags`: what changes how fast the process runs.
-  defstruct link?: false, monitor: nil, tag: :DOWN, alias: nil, flags: [], reply: :yes, reply_tag: :spawn_reply
+  defstruct link?: false, monitor: nil, settings: []
 
-  @type t :: %__MODULE__{}
+  @typedoc "The tag of the DOWN message, and how the monitor's alias ends if it has one."
+  @type monitor :: {tag :: term(), Lockstep.Native.alias_mode() | nil}
+  @type t :: %__MODULE__{link?: boolean(), monitor: monitor() | nil, settings: [term()]}
 
-  @priorities [:low, :normal, :high, :max]
-  @replies [yes: :yes, no: :no, error_only: :error_only, success_only: :success_only]
+  @typedoc "For `spawn_request`: the tag of the answer, and whether a success and a failure are answered."
+  @type reply :: {tag :: term(), success? :: boolean(), failure? :: boolean()}
 
-  @doc "The options of `spawn_opt`."
-  @spec parse(term()) :: {:ok, t()} | :badarg
-  def parse(options) do
-    case read(options, &option/2) do
-      {:ok, options} -> {:ok, options}
-      _ -> :badarg
-    end
+  @replies %{yes: {true, true}, no: {false, false}, success_only: {true, false}, error_only: {false, true}}
+
+  @doc "Reads options; `:error` where the VM would not take them."
+  @spec read(term()) :: {:ok, t()} | :error
+  def read(options) when is_list(options) and length(options) >= 0 do
+    options = Enum.reduce(options, %__MODULE__{}, &add/2)
+    options = %{options | settings: Enum.reverse(options.settings)}
+    if options.monitor != :error and settings?(options.settings), do: {:ok, options}, else: :error
   end
 
-  @doc "The options of `spawn_request`; what is wrong with them is told in its reply."
-  @spec parse_request(term()) :: {:ok, t()} | {:badopt, t()} | :badarg
-  def parse_request(options) when is_list(options) do
-    case read(options, &request_option/2) do
-      {:ok, options} -> {:ok, options}
-      _ -> {:badopt, replies(options)}
-    end
-  end
+  def read(_options), do: :error
 
-  def parse_request(_options), do: :badarg
+  defp add(:link, options), do: %{options | link?: true}
+  defp add(_option, %{monitor: :error} = options), do: options
+  defp add(:monitor, options), do: %{options | monitor: {:DOWN, nil}}
+  defp add({:monitor, monitor}, options), do: %{options | monitor: read_monitor(monitor)}
+  defp add(setting, options), do: %{options | settings: [setting | options.settings]}
 
-  # How to reply has to be known also where another option is wrong.
-  defp replies(options) do
-    Enum.reduce(options, %__MODULE__{}, fn option, acc ->
-      with :badarg <- request_reply(option, acc), do: acc
-    end)
-  end
-
-  defp read(options, fun) when is_list(options) do
-    Enum.reduce_while(options, {:ok, %__MODULE__{}}, fn option, {:ok, acc} ->
-      case fun.(option, acc) do
-        :badarg -> {:halt, :badarg}
-        acc -> {:cont, {:ok, acc}}
-      end
-    end)
-  rescue
-    # An improper list.
-    FunctionClauseError -> :badarg
-  end
-
-  defp read(_options, _fun), do: :badarg
-
-  defp request_option(option, acc) do
-    with :badarg <- request_reply(option, acc), do: option(option, acc)
-  end
-
-  defp request_reply({:reply, reply}, acc) do
-    if Keyword.has_key?(@replies, reply), do: %{acc | reply: reply}, else: :badarg
-  end
-
-  defp request_reply({:reply_tag, tag}, acc), do: %{acc | reply_tag: tag}
-  defp request_reply(_option, _acc), do: :badarg
-
-  defp option(:link, acc), do: %{acc | link?: true}
-  defp option(:monitor, acc), do: option({:monitor, []}, acc)
-
-  defp option({:monitor, options}, acc) when is_list(options) do
+  defp read_monitor(options) do
     case Monitor.options(options) do
-      {:ok, tag, mode} -> %{acc | monitor: Identity.new_ref(Context.get()), tag: tag, alias: mode}
-      :badarg -> :badarg
+      {:ok, tag, mode} -> {tag, mode}
+      :error -> :error
     end
   end
 
-  defp option({:priority, priority} = flag, acc) when priority in @priorities, do: flag(flag, acc)
-  defp option({:message_queue_data, where} = flag, acc) when where in [:on_heap, :off_heap], do: flag(flag, acc)
+  # The VM itself is asked: it starts a process that does nothing.
+  defp settings?([]), do: true
 
-  defp option({:max_heap_size, size} = flag, acc) when is_map(size) or (is_integer(size) and size >= 0),
-    do: flag(flag, acc)
+  defp settings?(settings) do
+    is_pid(:erlang.spawn_opt(:erlang, :is_atom, [:ok], settings))
+  rescue
+    ArgumentError -> false
+  end
 
-  defp option({key, size} = flag, acc)
-       when key in [:min_heap_size, :min_bin_vheap_size, :fullsweep_after] and is_integer(size) and size >= 0,
-       do: flag(flag, acc)
+  @doc "Takes the options of the answer out of those of a `spawn_request`; the latest of each counts."
+  @spec read_reply([term()]) :: {reply(), [term()]}
+  def read_reply(options) do
+    {mine, others} = Enum.split_with(options, &reply?/1)
+    {success?, failure?} = @replies[Keyword.get(Enum.reverse(mine), :reply, :yes)]
+    {{Keyword.get(Enum.reverse(mine), :reply_tag, :spawn_reply), success?, failure?}, others}
+  end
 
-  # Where to run and how to send: nothing that a program can see.
-  defp option({:scheduler, number}, acc) when is_integer(number), do: acc
-  defp option({:async_dist, on?}, acc) when is_boolean(on?), do: acc
-  defp option(_option, _acc), do: :badarg
-
-  defp flag(flag, acc), do: %{acc | flags: acc.flags ++ [flag]}
+  defp reply?({:reply_tag, _tag}), do: true
+  defp reply?({:reply, when_to}), do: is_map_key(@replies, when_to)
+  defp reply?(_option), do: false
 end

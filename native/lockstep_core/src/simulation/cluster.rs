@@ -85,6 +85,7 @@ impl Simulation {
 
     /// Breaks what ties a process to those of another node, living or dead, as far as it concerns the process itself.
     fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason) {
+        self.give_up_requests(process, node);
         let Some(entry) = self.get(process) else { return };
         let links: Vec<_> = entry
             .links
@@ -99,6 +100,25 @@ impl Simulation {
         }
         for reference in watching {
             self.down(process, reference, reason);
+        }
+    }
+
+    /// Processes that were asked for on a node and not yet heard of have not been started, as far as one can tell.
+    fn give_up_requests(&mut self, process: ProcessId, node: NodeId) {
+        let Some(entry) = self.get(process) else { return };
+        let requests = entry
+            .requests
+            .iter()
+            .filter(|(_, request)| self.home(request.child) == node);
+        let requests: Vec<_> = requests.map(|(&reference, &request)| (reference, request)).collect();
+        for (reference, request) in requests {
+            let entry = self.expect(process);
+            entry.requests.remove(&reference);
+            entry.links.remove(&request.child);
+            self.unwatch(process, reference);
+            if request.failure {
+                self.drop_in(process, Item::NotSpawned(request.id));
+            }
         }
     }
 

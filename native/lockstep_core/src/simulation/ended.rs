@@ -29,6 +29,11 @@ impl JustEnded {
         self.ended.push_back((process, told));
     }
 
+    /// Others have been told that it is gone.
+    pub(super) fn forget(&mut self, process: ProcessId) {
+        self.ended.retain(|(ended, _)| *ended != process);
+    }
+
     /// Whether `other` has ended just now and `me` is not told of it: those who are know it to be gone.
     pub(super) fn unknown_to(&self, now: Micros, me: ProcessId, other: ProcessId) -> bool {
         let mut ended = self.ended.iter();

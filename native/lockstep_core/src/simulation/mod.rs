@@ -97,6 +97,19 @@ pub enum Outcome {
     Diverged(u64),
 }
 
+/// What a process is doing between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It is its turn.
+    Running,
+    /// It could go on.
+    Runnable,
+    /// It waits for messages.
+    Waiting,
+    /// Another process keeps it from going on.
+    Suspended,
+}
+
 /// How much a run holds at one moment: what has ended must not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
@@ -170,7 +183,7 @@ pub struct Simulation {
     clock: Clock<Due>,
     queue: VecDeque<Ready>,
     /// By number; a dead process leaves an empty place.
-    processes: Vec<Option<Process>>,
+    processes: Vec<Option<Box<Process>>>,
     /// Every process's node, dead ones' too.
     homes: Vec<NodeId>,
     just_ended: JustEnded,
@@ -321,6 +334,7 @@ impl Simulation {
             | Op::Unlink(process)
             | Op::Signal(process, _)
             | Op::Register(_, process)
+            | Op::Look(Some(process))
             | Op::Suspend { process, .. }
             | Op::Resume(process) => self.check_process(*process),
             Op::Send(target) | Op::Monitor { target, .. } | Op::StartTimer { target, .. } => match target {
@@ -350,7 +364,7 @@ impl Simulation {
             Wait::Forever => process.receive_until = None,
             Wait::For(time) => process.receive_until = Some(now.saturating_add(time)),
             Wait::Poll => process.receive_until = Some(now),
-            Wait::Rest => {}
+            Wait::Rest | Wait::Expired => {}
         }
         // A message that is there already can be taken without a choice: receiving it commutes with all else.
         if !process.inbox.is_empty() {
@@ -450,7 +464,7 @@ impl Simulation {
 
     fn come_due(&mut self, due: Due) {
         match due {
-            Due::Wake(process) => self.release(process, Op::Receive(Wait::Rest)),
+            Due::Wake(process) => self.wake(process),
             Due::Release(process) => {
                 if let State::Stalled(op) = std::mem::replace(&mut self.expect(process).state, State::Running) {
                     self.release(process, op);
@@ -462,13 +476,24 @@ impl Simulation {
         }
     }
 
+    /// The time of a receive is up.
+    fn wake(&mut self, process: ProcessId) {
+        let entry = self.expect(process);
+        if entry.is_suspended() {
+            entry.deadline = None;
+            entry.expired = true;
+        } else {
+            self.release(process, Op::Receive(Wait::Rest));
+        }
+    }
+
+    /// A process can go on; one that is suspended does so when it is resumed.
     fn release(&mut self, process: ProcessId, op: Op) {
         let entry = self.expect(process);
         entry.deadline = None;
         entry.slice = 0;
         entry.state = State::Enabled(op);
-        // What a suspended process is ready for it does when it is resumed.
-        if entry.suspended_by.is_empty() {
+        if !entry.is_suspended() {
             self.queue.push_back(Ready::Run(process));
         }
     }
@@ -543,7 +568,7 @@ impl Simulation {
         let process = ProcessId(self.processes.len() as u32);
         let mut entry = Process::new(node);
         entry.state = State::Enabled(Op::Start);
-        self.processes.push(Some(entry));
+        self.processes.push(Some(Box::new(entry)));
         self.homes.push(node);
         self.labels.push(None);
         self.queue.push_back(Ready::Run(process));
@@ -553,12 +578,12 @@ impl Simulation {
     /// A living process; callers know that it lives.
     fn expect(&mut self, process: ProcessId) -> &mut Process {
         self.processes[process.0 as usize]
-            .as_mut()
+            .as_deref_mut()
             .expect("the process is alive")
     }
 
     fn living(&mut self, process: ProcessId) -> Option<&mut Process> {
-        self.processes.get_mut(process.0 as usize)?.as_mut()
+        self.processes.get_mut(process.0 as usize)?.as_deref_mut()
     }
 
     fn is_ending(&self, process: ProcessId) -> bool {
@@ -567,7 +592,7 @@ impl Simulation {
     }
 
     fn get(&self, process: ProcessId) -> Option<&Process> {
-        self.processes.get(process.0 as usize)?.as_ref()
+        self.processes.get(process.0 as usize)?.as_deref()
     }
 
     fn home(&self, process: ProcessId) -> NodeId {
@@ -602,7 +627,7 @@ impl Simulation {
 #[derive(Debug)]
 struct View<'a> {
     queue: &'a VecDeque<Ready>,
-    processes: &'a [Option<Process>],
+    processes: &'a [Option<Box<Process>>],
     network: &'a Network,
     aliases: &'a BTreeMap<RefId, Alias>,
     timers: &'a BTreeMap<RefId, Timer>,
@@ -639,7 +664,7 @@ impl View<'_> {
             state: State::Enabled(op),
             node,
             ..
-        }) = &self.processes[process.0 as usize]
+        }) = self.processes[process.0 as usize].as_deref()
         else {
             return (Object::World, true);
         };
@@ -657,7 +682,7 @@ impl View<'_> {
 
     /// What a process that ends, or may be made to, takes with it.
     fn end(&self, process: ProcessId) -> Object {
-        match &self.processes[process.0 as usize] {
+        match self.processes[process.0 as usize].as_deref() {
             Some(Process { owner: true, .. }) => Object::World,
             _ => Object::Process(process),
         }

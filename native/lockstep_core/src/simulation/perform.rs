@@ -4,8 +4,8 @@ use super::{Alias, Due, Ready, Simulation, Timer};
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Content;
-use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, SystemReason, Target, Wait};
-use crate::process::State;
+use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target, Wait};
+use crate::process::{Requested, State};
 use crate::strategy::Object;
 use crate::trace::Kind;
 
@@ -26,7 +26,17 @@ impl Simulation {
             Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
             Op::Send(target) => self.send(me, target),
             Op::Receive(wait) => self.receive(me, wait),
-            Op::Spawn { node, link, monitor } => self.spawn(me, node, link, monitor),
+            Op::Spawn {
+                node,
+                link,
+                monitor,
+                alias,
+                request,
+            } => self.spawn(me, node, link, monitor, alias, request),
+            Op::Abandon(reference) => self.abandon(me, reference),
+            Op::Look(other) => self.look(me, other),
+            Op::Suspend { process, once } => self.suspend(me, process, once),
+            Op::Resume(process) => self.resume(me, process),
             Op::Link(other) => self.link(me, other),
             Op::Unlink(other) => self.unlink(me, other),
             Op::Monitor {
@@ -41,8 +51,6 @@ impl Simulation {
             }
             Op::Unalias(reference) => self.unalias(me, reference),
             Op::Signal(other, class) => self.signal(me, other, class),
-            Op::Suspend { process, once } => self.suspend(me, process, once),
-            Op::Resume(process) => self.resume(me, process),
             Op::Exit(class) => {
                 self.event(Some(me), Kind::Exit, class as u64, 0);
                 self.expect(me).state = State::Ending(class);
@@ -136,11 +144,12 @@ impl Simulation {
         let now = self.clock.now();
         let process = self.expect(me);
         // Whoever gets to run only after its time is up has timed out, whatever has arrived meanwhile.
-        if wait == Wait::Rest && process.receive_until.is_some_and(|until| until < now) {
-            process.receive_until = None;
-            return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
-        }
-        let items = std::mem::take(&mut process.inbox);
+        let late = wait == Wait::Rest && process.receive_until.is_some_and(|until| until < now);
+        let items = match wait {
+            _ if late => Vec::new(),
+            Wait::Expired => Vec::new(),
+            _ => std::mem::take(&mut process.inbox),
+        };
         if items.is_empty() {
             process.receive_until = None;
             return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
@@ -149,25 +158,93 @@ impl Simulation {
         self.told(me, Kind::Receive, count, 0, Grant::Items(items))
     }
 
-    fn spawn(&mut self, me: ProcessId, node: NodeId, link: bool, monitor: Option<RefId>) -> Grant {
+    fn spawn(
+        &mut self,
+        me: ProcessId,
+        node: NodeId,
+        link: bool,
+        monitor: Option<RefId>,
+        alias: Option<AliasMode>,
+        request: Option<Request>,
+    ) -> Grant {
         if !self.network.connected(self.home(me), node) {
             return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
         }
         let child = self.create(node);
-        self.event(
-            Some(me),
-            Kind::Spawn,
-            u64::from(child.0),
-            u64::from(link) | (u64::from(monitor.is_some()) << 1),
-        );
+        let detail = u64::from(link) | u64::from(monitor.is_some()) << 1 | u64::from(request.is_some()) << 2;
+        self.event(Some(me), Kind::Spawn, u64::from(child.0), detail);
         if link {
             self.expect(me).links.insert(child);
             self.expect(child).links.insert(me);
         }
         if let Some(reference) = monitor {
             self.watch(me, child, reference);
+            if let Some(mode) = alias {
+                self.aliases.insert(reference, Alias { owner: me, mode });
+            }
         }
-        Grant::Spawned(Some(child))
+        match request {
+            Some(request) => self.request(me, child, request),
+            None => Grant::Spawned(Some(child)),
+        }
+    }
+
+    /// The answer is the first signal of the new process, so that no other can come before it.
+    fn request(&mut self, me: ProcessId, child: ProcessId, request: Request) -> Grant {
+        let Request {
+            reference,
+            success: reply,
+            failure,
+        } = request;
+        let id = self.next_message();
+        self.expect(me)
+            .requests
+            .insert(reference, Requested { child, id, failure });
+        let content = Content::Spawned {
+            reference,
+            to: me,
+            reply,
+        };
+        if self.home(me) == self.home(child) {
+            self.deliver(child, id, content);
+        } else {
+            self.post(child, me, self.home(me), id, content, false);
+        }
+        Grant::Requested(child, id)
+    }
+
+    /// The process that was asked for, if it has been started, gets no parent: one that was to be linked is told to go.
+    fn abandon(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        let child = self.expect(me).requests.remove(&reference);
+        self.event(Some(me), Kind::Abandon, reference.0, u64::from(child.is_some()));
+        let Some(Requested { child, .. }) = child else {
+            return Grant::Bool(false);
+        };
+        self.unwatch(me, reference);
+        let linked = self.expect(me).links.remove(&child);
+        if let Some(entry) = self.living(child) {
+            entry.links.remove(&me);
+        }
+        if !linked || !self.alive(child) {
+            return Grant::Bool(true);
+        }
+        let id = self.next_message();
+        let content = Content::Exit {
+            from: me,
+            to: child,
+            link: false,
+            class: ExitClass::Crash,
+        };
+        self.post(me, child, self.home(child), id, content, true);
+        Grant::Sent(child, id)
+    }
+
+    fn look(&mut self, me: ProcessId, other: Option<ProcessId>) -> Grant {
+        if let Some(other) = other {
+            self.arrive_all(me, other);
+        }
+        let number = other.map_or(u64::MAX, |other| u64::from(other.0));
+        self.told(me, Kind::Look, number, 0, Grant::Done)
     }
 
     fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {
@@ -221,8 +298,11 @@ impl Simulation {
         };
         let reachable = self.network.connected(self.home(me), node);
         match found {
-            // A process that watches itself watches nothing.
-            Some(process) if process == me => return Grant::Bool(false),
+            // A process that watches itself watches nothing; its alias is none either.
+            Some(process) if process == me => {
+                self.aliases.remove(&reference);
+                return Grant::Bool(false);
+            }
             Some(process) if reachable => self.watch(me, process, reference),
             None if node == self.home(me) && self.watch_too_late(me, target, reference) => {}
             _ => {
@@ -284,7 +364,7 @@ impl Simulation {
         if self
             .aliases
             .get(&reference)
-            .is_some_and(|alias| alias.mode != AliasMode::Explicit)
+            .is_some_and(|alias| alias.owner == me && alias.mode != AliasMode::Explicit)
         {
             self.aliases.remove(&reference);
         }

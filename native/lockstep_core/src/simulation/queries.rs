@@ -1,10 +1,10 @@
 //! Questions about the state of a run. None of them is a step.
 
-use super::{Load, Outcome, Simulation, Turn};
+use super::{Activity, Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
 use crate::op::Item;
-use crate::process::{Process, State};
+use crate::process::State;
 use crate::trace::Event;
 
 impl Simulation {
@@ -126,20 +126,6 @@ impl Simulation {
             .is_some_and(|entry| entry.watching.contains_key(&reference))
     }
 
-    /// What has been delivered to a process that it has not fetched.
-    pub fn inbox(&self, process: ProcessId) -> &[Item] {
-        self.get(process)
-            .map(|entry| entry.inbox.as_slice())
-            .unwrap_or_default()
-    }
-
-    /// Who watches a process, once for each monitor.
-    pub fn watchers(&self, process: ProcessId) -> Vec<ProcessId> {
-        self.get(process)
-            .map(|entry| entry.watched_by.values().copied().collect())
-            .unwrap_or_default()
-    }
-
     /// The monitors of a process that have not fired.
     pub fn watching(&self, process: ProcessId) -> Vec<RefId> {
         self.get(process)
@@ -147,18 +133,35 @@ impl Simulation {
             .unwrap_or_default()
     }
 
-    /// Whether a process is suspended.
-    pub fn suspended(&self, process: ProcessId) -> bool {
-        self.get(process).is_some_and(|entry| !entry.suspended_by.is_empty())
+    /// What has been delivered to a process that it has not fetched.
+    pub fn delivered(&self, process: ProcessId) -> Vec<Item> {
+        self.get(process).map(|entry| entry.inbox.clone()).unwrap_or_default()
     }
 
-    /// Whom a process has suspended, and how often.
+    /// Who watches a process, once for each monitor, in the order of the references.
+    pub fn watchers(&self, process: ProcessId) -> Vec<ProcessId> {
+        self.get(process)
+            .map(|entry| entry.watched_by.values().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whom a process keeps from taking steps, and how often it has said so.
     pub fn suspending(&self, process: ProcessId) -> Vec<(ProcessId, u32)> {
-        let Some(entry) = self.get(process) else {
-            return Vec::new();
-        };
-        let count = |&other: &ProcessId| Some((other, *self.get(other)?.suspended_by.get(&process)?));
-        entry.suspending.iter().filter_map(count).collect()
+        self.get(process)
+            .map(|entry| entry.suspending.iter().map(|(&other, &count)| (other, count)).collect())
+            .unwrap_or_default()
+    }
+
+    /// What a process is doing between two steps.
+    pub fn activity(&self, process: ProcessId) -> Option<Activity> {
+        let entry = self.get(process)?;
+        Some(match entry.state {
+            State::Ending(_) => return None,
+            _ if entry.is_suspended() => Activity::Suspended,
+            State::Running => Activity::Running,
+            State::Waiting => Activity::Waiting,
+            State::Enabled(_) | State::Stalled(_) => Activity::Runnable,
+        })
     }
 
     /// Whether a process traps exits.
@@ -204,7 +207,7 @@ impl Simulation {
             timers: self.timers.len(),
             aliases: self.aliases.len(),
             names: self.network.nodes.iter().map(|node| node.names.len()).sum(),
-            ties: self.processes.iter().flatten().map(Process::ties).sum(),
+            ties: self.processes.iter().flatten().map(|process| process.ties()).sum(),
             watchers: self.network.nodes.iter().map(|node| node.watchers.len()).sum(),
         }
     }

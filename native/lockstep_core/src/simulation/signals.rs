@@ -255,7 +255,11 @@ impl Simulation {
         }
     }
 
-    fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
+    pub(super) fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
+        if matches!(content, Content::Exit { link: true, .. } | Content::Down { .. }) {
+            // The VM, too, forgets a process before it tells anybody of its end.
+            self.just_ended.forget(from);
+        }
         match content {
             Content::Message(target) => self.deliver_message(from, id, target),
             Content::Exit { from, to, link, class } => {
@@ -271,6 +275,7 @@ impl Simulation {
                 self.deliver_down(to, reference, Item::Term(id));
             }
             Content::TooLate { from, to, monitor } => self.deliver_too_late(id, from, to, monitor),
+            Content::Spawned { reference, to, reply } => self.deliver_spawned(from, id, reference, to, reply),
         }
     }
 
@@ -298,6 +303,38 @@ impl Simulation {
             Content::TooLate { from, to, monitor },
             false,
         );
+    }
+
+    fn deliver_spawned(&mut self, child: ProcessId, id: MessageId, reference: RefId, to: ProcessId, reply: bool) {
+        let Some(entry) = self.living(to) else { return };
+        if entry.requests.remove(&reference).is_none() || !self.alive(to) {
+            return;
+        }
+        if self.apart(child, to) {
+            self.event(Some(to), Kind::Spawned, id.0, u64::from(child.0));
+        }
+        if reply {
+            self.drop_in(to, Item::Term(id));
+        }
+    }
+
+    /// Delivers whatever one process has sent to another of its node.
+    pub(super) fn arrive_all(&mut self, from: ProcessId, to: ProcessId) {
+        let node = self.home(to);
+        // What a process has sent itself is there already; the answer that there is nobody to watch comes from elsewhere.
+        if from == to || node != self.home(from) {
+            return;
+        }
+        let key = ChannelKey {
+            from,
+            to: Target::Process(to),
+        };
+        for packet in self.close_channel(key) {
+            self.bring_forward(key, node, packet.id);
+            self.deliver(from, packet.id, packet.content);
+        }
+        let next = MessageId(self.messages + 1);
+        self.bring_forward(key, node, next);
     }
 
     /// Whether what one process sends another is delivered in a step of its own. Otherwise the delivery is part of the
@@ -372,7 +409,7 @@ impl Simulation {
     pub(super) fn drop_in(&mut self, to: ProcessId, item: Item) {
         let process = self.expect(to);
         process.inbox.push(item);
-        if process.state == State::Waiting {
+        if process.state == State::Waiting && !process.is_suspended() {
             if let Some(deadline) = process.deadline.take() {
                 self.clock.cancel(deadline);
             }
@@ -380,7 +417,7 @@ impl Simulation {
         }
     }
 
-    pub(super) fn release_from_queue(&mut self, process: ProcessId) {
+    fn release_from_queue(&mut self, process: ProcessId) {
         self.queue.retain(|&ready| ready != Ready::Run(process));
     }
 
@@ -476,13 +513,13 @@ impl Simulation {
         for &timer in &process.timers {
             self.drop_timer(timer);
         }
-        for &suspender in process.suspended_by.keys() {
+        for &suspended in process.suspending.keys() {
+            self.lift(me, suspended);
+        }
+        for &suspender in &process.suspended_by {
             if let Some(entry) = self.living(suspender) {
                 entry.suspending.remove(&me);
             }
-        }
-        for &suspended in &process.suspending {
-            self.end_suspension(suspended, me);
         }
         for node in &mut self.network.nodes {
             node.watchers.retain(|&(watcher, _)| watcher != me);

@@ -1,48 +1,68 @@
-//! Suspending processes and resuming them (`erlang:suspend_process/2`).
+//! Processes that keep others from taking steps.
 
 use super::{Ready, Simulation};
 use crate::ids::ProcessId;
-use crate::op::{Grant, Refusal};
+use crate::op::{Grant, Op, Refusal, Wait};
 use crate::process::State;
 use crate::trace::Kind;
 
 impl Simulation {
-    pub(super) fn suspend(&mut self, me: ProcessId, process: ProcessId, once: bool) -> Grant {
-        self.event(Some(me), Kind::Suspend, u64::from(process.0), u64::from(once));
-        if process == me || !self.alive(process) || self.home(process) != self.home(me) {
+    pub(super) fn suspend(&mut self, me: ProcessId, other: ProcessId, once: bool) -> Grant {
+        self.arrive_all(me, other);
+        self.event(Some(me), Kind::Suspend, u64::from(other.0), u64::from(once));
+        let near = self.home(me) == self.home(other);
+        if me == other || !near || !self.alive(other) {
             return Grant::Refused(Refusal::Noproc);
         }
-        let count = self.expect(process).suspended_by.entry(me).or_insert(0);
+        let count = self.expect(me).suspending.entry(other).or_insert(0);
         if once && *count > 0 {
             return Grant::Bool(false);
         }
         *count += 1;
-        self.expect(me).suspending.insert(process);
-        if matches!(self.expect(process).state, State::Enabled(_)) {
-            self.release_from_queue(process);
-        }
+        self.expect(other).suspended_by.insert(me);
+        self.queue.retain(|&ready| ready != Ready::Run(other));
         Grant::Bool(true)
     }
 
-    pub(super) fn resume(&mut self, me: ProcessId, process: ProcessId) -> Grant {
-        self.event(Some(me), Kind::Resume, u64::from(process.0), 0);
-        let Some(count) = self.living(process).and_then(|entry| entry.suspended_by.get_mut(&me)) else {
+    pub(super) fn resume(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        self.event(Some(me), Kind::Resume, u64::from(other.0), 0);
+        let process = self.expect(me);
+        let Some(count) = process.suspending.get_mut(&other) else {
             return Grant::Refused(Refusal::Noproc);
         };
         *count -= 1;
         if *count == 0 {
-            self.expect(me).suspending.remove(&process);
-            self.end_suspension(process, me);
+            process.suspending.remove(&other);
+            self.lift(me, other);
         }
         Grant::Bool(true)
     }
 
-    /// Takes back all suspensions of one process by another.
-    pub(super) fn end_suspension(&mut self, process: ProcessId, by: ProcessId) {
-        let Some(entry) = self.living(process) else { return };
-        let suspended = entry.suspended_by.remove(&by).is_some();
-        if suspended && entry.suspended_by.is_empty() && matches!(entry.state, State::Enabled(_)) {
-            self.queue.push_back(Ready::Run(process));
+    /// One that suspends a process no longer does: if it was the last, the process goes on where it was.
+    pub(super) fn lift(&mut self, me: ProcessId, other: ProcessId) {
+        let Some(process) = self.living(other) else { return };
+        process.suspended_by.remove(&me);
+        if process.is_suspended() {
+            return;
+        }
+        match process.state {
+            State::Enabled(_) => self.queue.push_back(Ready::Run(other)),
+            State::Waiting => self.resume_wait(other),
+            // One that is held back comes to the queue by itself.
+            State::Running | State::Stalled(_) | State::Ending(_) => {}
+        }
+    }
+
+    /// On the VM, too, a `receive` whose time was up meanwhile is over, whatever has arrived since.
+    fn resume_wait(&mut self, other: ProcessId) {
+        let process = self.expect(other);
+        if std::mem::take(&mut process.expired) {
+            self.release(other, Op::Receive(Wait::Expired));
+        } else if !process.inbox.is_empty() {
+            if let Some(deadline) = process.deadline.take() {
+                self.clock.cancel(deadline);
+            }
+            self.release(other, Op::Receive(Wait::Rest));
         }
     }
 }

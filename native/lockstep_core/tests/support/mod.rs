@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
 use lockstep_core::{
-    Config, Death, ExitClass, Farewell, Grant, Item, MAIN, MessageId, Next, Op, Outcome, PartitionMode, ProcessId,
-    RefId, Simulation, Symbol, Target, Wait,
+    Activity, Config, Death, ExitClass, Farewell, Grant, Item, MAIN, MessageId, Next, Op, Outcome, PartitionMode,
+    ProcessId, RefId, Simulation, Symbol, Target, Wait,
 };
 
 pub const A: lockstep_core::NodeId = lockstep_core::NodeId(1);
@@ -234,6 +234,17 @@ impl Player {
                     },
                 );
             }
+            Grant::Requested(child, id) => {
+                self.terms.insert(
+                    *id,
+                    Term {
+                        from: *child,
+                        to: Some(me),
+                        monitor: None,
+                        timer: false,
+                    },
+                );
+            }
             Grant::Items(items) => self.receive(me, items),
             Grant::Spawned(Some(child)) => {
                 if let Op::Spawn {
@@ -273,7 +284,7 @@ impl Player {
                     assert!(self.taken.insert(id), "a parked term is taken once");
                 }
                 Item::Down(reference, _) => self.fire(reference),
-                Item::Exit(..) | Item::NodeDown(_) => {}
+                Item::Exit(..) | Item::NodeDown(_) | Item::NotSpawned(_) => {}
             }
         }
         self.received.entry(me).or_default().extend(items);
@@ -319,6 +330,8 @@ impl Player {
         // One that has sent itself a signal goes on until it has passed the term to itself.
         let own_signal = matches!(grant, Grant::Sent(to, _) if *to == me);
         assert!(self.simulation.alive(me) != dying || own_signal, "{me:?} {grant:?}");
+        let suspended = self.simulation.activity(me) == Some(Activity::Suspended);
+        assert!(dying || !suspended, "one that is suspended takes no step");
         self.check_links();
     }
 
@@ -402,6 +415,8 @@ pub fn spawn(node: lockstep_core::NodeId) -> Op {
         node,
         link: false,
         monitor: None,
+        alias: None,
+        request: None,
     }
 }
 

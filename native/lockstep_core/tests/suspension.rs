@@ -1,0 +1,100 @@
+//! Processes that keep others from taking steps, and processes that look at others.
+
+mod support;
+
+use lockstep_core::{Grant, Kind, MAIN, NodeId, Op, Outcome, Refusal};
+use support::{Player, fifo, kill, p, random, receive, send, spawn, wait};
+
+const HERE: NodeId = NodeId(0);
+
+fn run(scripts: Vec<Vec<Op>>) -> Player {
+    fifo(support::config(), scripts)
+}
+
+fn suspend(process: u32) -> Op {
+    Op::Suspend {
+        process: p(process),
+        once: false,
+    }
+}
+
+fn resume(process: u32) -> Op {
+    Op::Resume(p(process))
+}
+
+fn look(process: u32) -> Op {
+    Op::Look(Some(p(process)))
+}
+
+#[test]
+fn a_suspension_ends_with_its_suspender_and_with_its_victim() {
+    let main = vec![spawn(HERE), spawn(HERE), receive()];
+    let player = run(vec![main.clone(), vec![receive(), send(0)], vec![suspend(1), send(1)]]);
+    assert_eq!((player.outcome(), player.received(MAIN)), (Outcome::Done, 1));
+    let killer = vec![suspend(1), kill(1), wait(10), resume(1)];
+    let player = run(vec![main, vec![receive()], killer]);
+    assert_eq!(player.answers(p(2))[3], Grant::Refused(Refusal::Noproc));
+    assert_eq!(player.outcome(), Outcome::Deadlock);
+}
+
+#[test]
+fn what_never_is_resumed_is_no_reason_to_go_on() {
+    let player = run(vec![vec![spawn(HERE), suspend(1), receive()], vec![send(0)]]);
+    assert_eq!(player.outcome(), Outcome::Deadlock);
+}
+
+#[test]
+fn a_message_to_a_suspended_process_is_received_after_it_is_resumed() {
+    let main = vec![
+        spawn(HERE),
+        Op::Yield,
+        suspend(1),
+        send(1),
+        wait(1000),
+        resume(1),
+        wait(1000),
+    ];
+    let player = run(vec![main, vec![receive(), send(0)]]);
+    let answers = player.answers(MAIN);
+    assert_eq!(answers[4], Grant::TimedOut);
+    assert!(matches!(answers[6], Grant::Items(_)));
+}
+
+#[test]
+fn a_receive_that_times_out_while_suspended_has_timed_out() {
+    let main = vec![
+        spawn(HERE),
+        Op::Yield,
+        suspend(1),
+        send(1),
+        wait(1000),
+        resume(1),
+        wait(1000),
+    ];
+    let player = run(vec![main, vec![wait(500), receive()]]);
+    let answers = player.answers(p(1));
+    assert_eq!(answers[0], Grant::TimedOut);
+    assert!(matches!(answers[1], Grant::Items(_)));
+}
+
+#[test]
+fn what_was_sent_before_a_look_has_arrived() {
+    let mut config = support::config();
+    config.async_delivery = true;
+    let main = vec![spawn(HERE), kill(1), look(1), Op::Look(None)];
+    let mut late = 0;
+    for seed in 0..100 {
+        let player = random(config.clone(), seed, vec![main.clone(), vec![receive()]]);
+        let events: Vec<_> = player
+            .simulation
+            .trace_events()
+            .iter()
+            .map(|event| event.kind)
+            .collect();
+        let place = |kind| events.iter().position(|&other| other == kind).unwrap();
+        let looks = place(Kind::Look);
+        assert!(place(Kind::ExitSignal) < looks);
+        late += usize::from(place(Kind::ExitSignal) + 1 == looks);
+    }
+    assert!(late > 0, "the look brings some of them forward");
+}
