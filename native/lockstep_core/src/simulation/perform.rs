@@ -249,24 +249,18 @@ impl Simulation {
 
     fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {
         self.event(Some(me), Kind::Link, u64::from(other.0), 0);
+        let (home, away) = (self.home(me), self.home(other));
+        if me != other && home == away && !self.alive(other) {
+            return self.link_too_late(me, other);
+        }
         if me == other || self.get(me).is_some_and(|process| process.links.contains(&other)) {
             return Grant::Bool(true);
         }
-        let (home, away) = (self.home(me), self.home(other));
         let reachable = self.network.connected(home, away);
         if reachable && self.alive(other) {
             self.expect(me).links.insert(other);
             self.expect(other).links.insert(me);
             return Grant::Bool(true);
-        }
-        if home == away && self.lingers(me, other) {
-            self.expect(me).links.insert(other);
-            self.answer_too_late(other, me, None);
-            return Grant::Bool(true);
-        }
-        // On one node the caller learns of it by an exception, unless it traps exits (erlang:link/1).
-        if home == away && !self.expect(me).trap_exit {
-            return Grant::Refused(Refusal::Noproc);
         }
         let reason = if reachable {
             SystemReason::Noproc
@@ -275,6 +269,21 @@ impl Simulation {
         };
         self.expect(me).links.insert(other);
         self.exit_by_link(other, me, reason);
+        Grant::Bool(true)
+    }
+
+    /// On one node the caller learns of it by an exception, unless it traps exits (erlang:link/1). A link that there was
+    /// is as it was: its signal is still to come.
+    fn link_too_late(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        if self.lingers(me, other) {
+            if self.expect(me).links.insert(other) {
+                self.answer_too_late(other, me, None);
+            }
+        } else if self.expect(me).trap_exit {
+            self.drop_in(me, Item::Exit(other, SystemReason::Noproc));
+        } else {
+            return Grant::Refused(Refusal::Noproc);
+        }
         Grant::Bool(true)
     }
 
