@@ -18,7 +18,7 @@ defmodule Bench.Instrument do
 
   def compare do
     cache = Path.join(System.tmp_dir!(), "lockstep-bench-#{System.pid()}")
-    System.cmd("mix", ["compile"], cd: @example, stderr_to_stdout: true)
+    {_, 0} = System.cmd("mix", ["compile"], cd: @example, stderr_to_stdout: true)
     IO.puts("                first run, ms   once more, ms   instrumentation, ms   modules")
     for name <- ["cold cache", "warm cache", "warm cache"], do: row(name, cache)
     File.rm_rf!(cache)

@@ -1,6 +1,6 @@
 defmodule Lockstep.Runtime.Enumeration do
   @moduledoc false
-  # Functions of `Enum` that call a function for every element.
+  # Functions of `Enum` for lists.
   #
   # `Enum` runs as a copy, because it calls protocols that the program may implement, and there each call of a closure
   # is checked. For a list there is no protocol, so the original does it, and the closure is checked once.
@@ -42,9 +42,40 @@ defmodule Lockstep.Runtime.Enumeration do
     uniq_by: 2
   ]
 
+  # Those that call nobody.
+  @plain [
+    at: 2,
+    at: 3,
+    count: 1,
+    drop: 2,
+    empty?: 1,
+    max: 1,
+    min: 1,
+    reverse: 1,
+    slice: 2,
+    slice: 3,
+    sort: 1,
+    sum: 1,
+    take: 2,
+    to_list: 1,
+    uniq: 1,
+    with_index: 1
+  ]
+
   @doc "The functions that are here, with their arities."
   @spec functions() :: keyword(arity())
-  def functions, do: @functions
+  def functions, do: @functions ++ @plain
+
+  for {name, arity} <- @plain do
+    others = Macro.generate_arguments(arity - 1, __MODULE__)
+
+    @doc "`Enum.#{name}/#{arity}`."
+    def unquote(name)(list, unquote_splicing(others)) when is_list(list),
+      do: Enum.unquote(name)(list, unquote_splicing(others))
+
+    def unquote(name)(enumerable, unquote_splicing(others)),
+      do: copy(unquote(name), [enumerable, unquote_splicing(others)])
+  end
 
   for {name, arity} <- @functions do
     others = Macro.generate_arguments(arity - 2, __MODULE__)
