@@ -174,7 +174,7 @@ defmodule Lockstep.Native do
   def stats(_session), do: err()
   @spec choices(session()) :: [natural()]
   def choices(_session), do: err()
-  @spec processes(session()) :: [{id(), node(), atom()}]
+  @spec processes(session()) :: [{id(), node(), atom(), daemon? :: boolean()}]
   def processes(_session), do: err()
   @spec events(session()) :: [tuple()]
   def events(_session), do: err()

@@ -25,7 +25,8 @@ defmodule Lockstep.Report.Schedule do
 
   def format(events, processes, width, focus) do
     names = Names.build(processes)
-    segments = events |> Words.of(names) |> select()
+    services = for %{service?: true, id: id} <- processes, do: id
+    segments = events |> Words.of(names, services) |> select()
     shown = for {:rows, events} <- segments, event <- events, do: event
     left = left_width(shown)
     columns = columns(shown, names, width - left, focus)

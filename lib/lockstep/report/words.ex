@@ -28,6 +28,9 @@ defmodule Lockstep.Report.Words do
   ]
   @cluster [:partition, :heal, :tick, :start_node, :stop_node, :set_tick_time]
 
+  # What is said to a service and by it, except for what is printed.
+  @asides ~r/^(receive \{:(io_reply|"\$lockstep_service"), |whereis :(user|standard_error): )/
+
   # What stands between the end of an envelope and the end of what the text says.
   @rest "( to |, |$)"
   @envelopes [
@@ -36,20 +39,32 @@ defmodule Lockstep.Report.Words do
     {~r/\{:"\$gen_cast", (.*?)\}#{@rest}/s, "cast \\1\\2"},
     {~r/\{\[:alias \| #ref\], (.*?)\}#{@rest}/s, "reply \\1\\2"},
     {~r/ to #ref$/, ""},
+    {~r/^send \{:io_request, [^,]*, #ref, \{:put_chars, :unicode, (.*)\}\} to \S+$/s, "print \\1"},
     {~r/^send (call|cast|reply) /, "\\1 "},
     {~r/^call (.*) from [^ ]* to /s, "call \\1 to "},
     {~r/^deliver: send /, "deliver "}
   ]
 
-  @doc "The events worth a row, in words."
-  @spec of([map()], Names.names()) :: [map()]
-  def of(events, names) do
-    for event <- events, worth_a_row?(event), do: %{event | text: text(event.text, names)}
+  @doc "The events worth a row, in words. `services` are the processes that a node has by itself."
+  @spec of([map()], Names.names(), [non_neg_integer()]) :: [map()]
+  def of(events, names, services \\ []) do
+    for event <- events, event.process not in services, worth_a_row?(event), not to_start_service?(event, services) do
+      %{event | text: text(event.text, names)}
+    end
   end
+
+  defp to_start_service?(%{kind: :spawn, text: text}, services) do
+    case Regex.run(@pid, text) do
+      [_, number, serial] -> id(number, serial) in services
+      nil -> false
+    end
+  end
+
+  defp to_start_service?(_event, _services), do: false
 
   # An access that says what it touches is worth it.
   defp worth_a_row?(%{kind: :access, text: text}), do: text not in ["access", "read the clock"]
-  defp worth_a_row?(%{kind: kind}), do: kind not in @bookkeeping
+  defp worth_a_row?(%{kind: kind, text: text}), do: kind not in @bookkeeping and not Regex.match?(@asides, text)
 
   @doc "Whether the event concerns the cluster as a whole."
   @spec cluster?(map()) :: boolean()
@@ -69,7 +84,11 @@ defmodule Lockstep.Report.Words do
   end
 
   defp name(pid, number, serial, names) do
+    Map.get(names, id(number, serial), pid)
+  end
+
+  defp id(number, serial) do
     block = div(String.to_integer(serial) - @first_serial, @nodes)
-    Map.get(names, String.to_integer(number) - 1 + @per_serial * block, pid)
+    String.to_integer(number) - 1 + @per_serial * block
   end
 end

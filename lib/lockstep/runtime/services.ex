@@ -17,6 +17,9 @@ defmodule Lockstep.Runtime.Services do
     ExUnit.CaptureServer
   ]
 
+  # Reports do not show it.
+  @started :"$lockstep_service"
+
   @doc "Makes sure that the service `name` runs on the caller's node, if there is one of that name."
   @spec ensure(Context.t(), term()) :: :ok
   def ensure(ctx, name) when name in @names do
@@ -53,7 +56,7 @@ defmodule Lockstep.Runtime.Services do
     ref = Lockstep.Runtime.Unique.make_ref()
     root = Spawning.spawn(fn -> root(name, caller, ref) end)
     :ets.insert(ctx.store, {{:service, ctx.node, name}, {:starting, root}})
-    Mailbox.await(&if(&1 == ref, do: {:ok, :started}, else: :skip), :infinity)
+    Mailbox.await(&if(&1 == {@started, ref}, do: {:ok, :started}, else: :skip), :infinity)
     :ok
   end
 
@@ -66,7 +69,7 @@ defmodule Lockstep.Runtime.Services do
 
   defp started(ctx, name, caller, ref) do
     :ets.insert(ctx.store, {{:service, ctx.node, name}, {:running, ctx.pid}})
-    Message.send(caller, ref)
+    Message.send(caller, {@started, ref})
   end
 
   defp serve(_ctx, name, ready) when name in [:user, :standard_error] do

@@ -16,7 +16,7 @@ defmodule Lockstep.Simulation.Result do
     output: []
   ]
 
-  @type process :: %{id: non_neg_integer(), node: node(), label: String.t() | nil}
+  @type process :: %{id: non_neg_integer(), node: node(), label: String.t() | nil, service?: boolean()}
   @type event :: %{
           step: pos_integer(),
           time: non_neg_integer(),

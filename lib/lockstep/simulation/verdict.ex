@@ -43,7 +43,9 @@ defmodule Lockstep.Simulation.Verdict do
   @doc "The processes of the run, in the order they were started."
   @spec processes(Native.session()) :: [Result.process()]
   def processes(session) do
-    for {id, node, name} <- Native.processes(session), do: %{id: id, node: node, label: label(id, name)}
+    for {id, node, name, daemon?} <- Native.processes(session) do
+      %{id: id, node: node, label: label(id, name), service?: daemon?}
+    end
   end
 
   defp label(0, _name), do: "main"

@@ -223,14 +223,15 @@ fn close<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     terms::answer(env, session.close().map(|()| done(env)))
 }
 
-fn process_entry(inner: &Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>), Fault> {
+fn process_entry(inner: &Inner, process: ProcessId) -> Result<(u32, Atom, Option<Atom>, bool), Fault> {
     let node = inner.simulation.node_of(process).ok_or(Fault::BadArgument)?;
     let name = inner
         .simulation
         .name_of(process)
         .map(|name| inner.atom(name))
         .transpose()?;
-    Ok((process.0, inner.node_atom(node)?, name))
+    let daemon = inner.simulation.daemon(process);
+    Ok((process.0, inner.node_atom(node)?, name, daemon))
 }
 
 /// Atoms are the same for the whole life of the VM: each kind is looked up in its table once.
