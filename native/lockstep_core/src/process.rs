@@ -13,6 +13,8 @@ pub(crate) struct Process {
     pub(crate) state: State,
     /// Delivered, and not yet fetched by the process.
     pub(crate) inbox: Vec<Item>,
+    /// Which of it has come through an alias, and through which.
+    pub(crate) aliased: Vec<(RefId, MessageId)>,
     pub(crate) trap_exit: bool,
     pub(crate) links: BTreeSet<ProcessId>,
     /// The monitors that this process has set; one on a name stays with the process that had it.
@@ -73,6 +75,7 @@ impl Process {
             node,
             state: State::Running,
             inbox: Vec::new(),
+            aliased: Vec::new(),
             trap_exit: false,
             links: BTreeSet::new(),
             watching: BTreeMap::new(),
@@ -95,6 +98,15 @@ impl Process {
     pub(crate) fn ties(&self) -> usize {
         let suspensions = self.suspending.len() + self.suspended_by.len();
         self.links.len() + self.watching.len() + self.watched_by.len() + suspensions
+    }
+
+    /// An alias ends: what has come through it and has not been looked at is lost. The VM, too, asks whether an alias is
+    /// active when the receiver takes a message from its queue.
+    pub(crate) fn drop_aliased(&mut self, alias: RefId) {
+        let (gone, left): (Vec<_>, Vec<_>) = self.aliased.drain(..).partition(|&(through, _)| through == alias);
+        self.aliased = left;
+        let is_gone = |item: &Item| gone.iter().any(|&(_, id)| *item == Item::Term(id));
+        self.inbox.retain(|item| !is_gone(item));
     }
 
     pub(crate) fn is_suspended(&self) -> bool {

@@ -163,6 +163,25 @@ enum Turn {
 struct Alias {
     owner: ProcessId,
     mode: AliasMode,
+    /// The one message that it lets through has arrived, and its owner has not looked yet.
+    used: bool,
+    /// The end of the watched process, which came after that message and counts only if the message does not.
+    missed: Option<Item>,
+}
+
+impl Alias {
+    fn new(owner: ProcessId, mode: AliasMode) -> Self {
+        Alias {
+            owner,
+            mode,
+            used: false,
+            missed: None,
+        }
+    }
+
+    fn ends_with_monitor(self) -> bool {
+        matches!(self.mode, AliasMode::Demonitor | AliasMode::ReplyDemonitor)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -300,7 +319,7 @@ impl Simulation {
     /// Takes what has been delivered to `me`; not a step.
     pub fn fetch(&mut self, me: ProcessId) -> Result<Vec<Item>, Misuse> {
         self.check_turn(me)?;
-        Ok(std::mem::take(&mut self.expect(me).inbox))
+        Ok(self.take_inbox(me))
     }
 
     /// Marks a process that serves the others; not a step.

@@ -46,7 +46,7 @@ impl Simulation {
             } => self.monitor(me, target, reference, alias),
             Op::Demonitor(reference) => self.demonitor(me, reference),
             Op::Alias(reference, mode) => {
-                self.aliases.insert(reference, Alias { owner: me, mode });
+                self.aliases.insert(reference, Alias::new(me, mode));
                 self.told(me, Kind::Alias, reference.0, 0, Grant::Done)
             }
             Op::Unalias(reference) => self.unalias(me, reference),
@@ -148,10 +148,10 @@ impl Simulation {
         let items = match wait {
             _ if late => Vec::new(),
             Wait::Expired => Vec::new(),
-            _ => std::mem::take(&mut process.inbox),
+            _ => self.take_inbox(me),
         };
         if items.is_empty() {
-            process.receive_until = None;
+            self.expect(me).receive_until = None;
             return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
         }
         let count = items.len() as u64;
@@ -180,7 +180,7 @@ impl Simulation {
         if let Some(reference) = monitor {
             self.watch(me, child, reference);
             if let Some(mode) = alias {
-                self.aliases.insert(reference, Alias { owner: me, mode });
+                self.aliases.insert(reference, Alias::new(me, mode));
             }
         }
         match request {
@@ -298,7 +298,7 @@ impl Simulation {
     fn monitor(&mut self, me: ProcessId, target: Target, reference: RefId, alias: Option<AliasMode>) -> Grant {
         self.event(Some(me), Kind::Monitor, reference.0, 0);
         if let Some(mode) = alias {
-            self.aliases.insert(reference, Alias { owner: me, mode });
+            self.aliases.insert(reference, Alias::new(me, mode));
         }
         let (node, found) = match target {
             Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
@@ -356,6 +356,7 @@ impl Simulation {
     }
 
     fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        self.end_alias(me, reference);
         let found = self.unwatch(me, reference) || self.take_back(me, reference);
         self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
     }
@@ -368,13 +369,32 @@ impl Simulation {
         inbox.len() < before
     }
 
+    /// Ends the alias of a monitor that is taken back, with what has come through it and not been looked at.
+    fn end_alias(&mut self, me: ProcessId, reference: RefId) {
+        let ends = |alias: &Alias| alias.owner == me && alias.ends_with_monitor();
+        if self.aliases.get(&reference).is_some_and(ends) {
+            self.aliases.remove(&reference);
+            self.expect(me).drop_aliased(reference);
+        }
+    }
+
+    /// Takes what has been delivered. An alias for one message has ended when that is looked at.
+    pub(super) fn take_inbox(&mut self, me: ProcessId) -> Vec<Item> {
+        let process = self.expect(me);
+        let items = std::mem::take(&mut process.inbox);
+        for (alias, _) in std::mem::take(&mut process.aliased) {
+            if self.aliases.get(&alias).is_some_and(|alias| alias.used) {
+                self.aliases.remove(&alias);
+                self.unwatch(me, alias);
+            }
+        }
+        items
+    }
+
     /// Takes a monitor back, and the alias that ends with it; whether there was one.
     pub(super) fn unwatch(&mut self, me: ProcessId, reference: RefId) -> bool {
-        if self
-            .aliases
-            .get(&reference)
-            .is_some_and(|alias| alias.owner == me && alias.mode != AliasMode::Explicit)
-        {
+        let ends = |alias: &Alias| alias.owner == me && alias.ends_with_monitor() && !alias.used;
+        if self.aliases.get(&reference).is_some_and(ends) {
             self.aliases.remove(&reference);
         }
         let Some(process) = self.expect(me).watching.remove(&reference) else {
@@ -389,7 +409,12 @@ impl Simulation {
     fn unalias(&mut self, me: ProcessId, reference: RefId) -> Grant {
         let mine = self.aliases.get(&reference).is_some_and(|alias| alias.owner == me);
         if mine {
-            self.aliases.remove(&reference);
+            let missed = self.aliases.remove(&reference).and_then(|alias| alias.missed);
+            self.expect(me).drop_aliased(reference);
+            if let Some(item) = missed {
+                self.unwatch(me, reference);
+                self.drop_in(me, item);
+            }
         }
         self.told(me, Kind::Unalias, reference.0, u64::from(mine), Grant::Bool(mine))
     }

@@ -354,6 +354,9 @@ impl Simulation {
                 if self.apart(from, process) {
                     self.event(Some(process), Kind::Deliver, id.0, u64::from(from.0));
                 }
+                if let Target::Alias(alias) = target {
+                    self.expect(process).aliased.push((alias, id));
+                }
                 self.drop_in(process, item);
             }
             None => self.event(None, Kind::Lost, id.0, u64::from(from.0)),
@@ -361,13 +364,8 @@ impl Simulation {
     }
 
     fn through_alias(&mut self, reference: RefId) -> Option<ProcessId> {
-        let alias = *self.aliases.get(&reference)?;
-        if alias.mode == AliasMode::ReplyDemonitor && self.alive(alias.owner) {
-            self.unwatch(alias.owner, reference);
-        }
-        if matches!(alias.mode, AliasMode::Reply | AliasMode::ReplyDemonitor) {
-            self.aliases.remove(&reference);
-        }
+        let alias = self.aliases.get_mut(&reference).filter(|alias| !alias.used)?;
+        alias.used = matches!(alias.mode, AliasMode::Reply | AliasMode::ReplyDemonitor);
         Some(alias.owner)
     }
 
@@ -390,8 +388,15 @@ impl Simulation {
     }
 
     fn deliver_down(&mut self, to: ProcessId, reference: RefId, item: Item) {
-        if self.alive(to) && self.unwatch(to, reference) {
-            self.drop_in(to, item);
+        if !self.alive(to) || !self.watches(to, reference) {
+            return;
+        }
+        match self.aliases.get_mut(&reference).filter(|alias| alias.used) {
+            Some(alias) => alias.missed = Some(item),
+            None => {
+                self.unwatch(to, reference);
+                self.drop_in(to, item);
+            }
         }
     }
 
