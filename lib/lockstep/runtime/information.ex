@@ -158,8 +158,7 @@ defmodule Lockstep.Runtime.Information do
   defp item(:backtrace, _ctx, %{sensitive?: true}), do: ""
 
   defp item(:messages, ctx, facts) do
-    {:messages, real} = Process.info(facts.real, :messages)
-    Mailbox.messages_of(ctx, facts.dictionary, real, Native.delivered(ctx.session, facts.pid))
+    Mailbox.messages_of(ctx, facts.real, Native.delivered(ctx.session, facts.pid))
   end
 
   defp item(:message_queue_len, _ctx, facts), do: facts.queued + length(Mailbox.messages_in(facts.dictionary))

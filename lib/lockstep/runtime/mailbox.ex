@@ -169,11 +169,17 @@ defmodule Lockstep.Runtime.Mailbox do
   What the mailbox of another process holds, from its dictionary, its real mailbox, and what the core says has been
   delivered to it since it last looked.
   """
-  @spec messages_of(Context.t(), [{term(), term()}], [term()], [term()]) :: [term()]
-  def messages_of(ctx, dictionary, real, delivered) do
+  @spec messages_of(Context.t(), pid(), [term()]) :: [term()]
+  def messages_of(ctx, real, delivered) do
+    # At once: while it waits for its turn it moves what arrives from one to the other.
+    [dictionary: dictionary, messages: messages] = Process.info(real, [:dictionary, :messages])
     stash = dictionary |> List.keyfind(@stash, 0, {@stash, %{}}) |> elem(1)
-    arrived = for message <- real, {id, content} <- List.wrap(arrived(message)), into: stash, do: {id, content}
-    messages_in(dictionary) ++ Enum.map(delivered, &shown(ctx, &1, arrived, dictionary))
+    arrived = for message <- messages, {id, content} <- List.wrap(arrived(message)), into: stash, do: {id, content}
+
+    if Enum.all?(delivered, &(not is_integer(&1) or is_map_key(arrived, &1))),
+      do: messages_in(dictionary) ++ Enum.map(delivered, &shown(ctx, &1, arrived, dictionary)),
+      # It is just moving one.
+      else: messages_of(ctx, real, delivered)
   end
 
   defp arrived({:"$lockstep", id, term}), do: {id, {:message, term}}
@@ -182,7 +188,7 @@ defmodule Lockstep.Runtime.Mailbox do
   defp arrived(_turn), do: []
 
   defp shown(_ctx, id, arrived, dictionary) when is_integer(id) do
-    case Map.fetch!(arrived, id) do
+    case arrived[id] do
       {:message, term} -> term
       {:exit, from, reason} -> {:EXIT, from, reason}
       {:down, number, reason} -> Monitor.message(dictionary, number, reason)
