@@ -10,6 +10,16 @@ defmodule Conformance.Helpers do
     kind, reason -> {kind, plain(reason)}
   end
 
+  @doc "What `fun` returns, or which function refuses its arguments and what it says of them."
+  def refused(fun) do
+    fun.()
+  rescue
+    error ->
+      [{module, function, args, _} | _] = __STACKTRACE__
+      arity = if is_list(args), do: length(args), else: args
+      {error.__struct__, Exception.message(error), {module, function, arity}}
+  end
+
   @doc "The reason without its stack trace: that has the file and line of the caller in it."
   def plain({reason, [{module, _, _, _} | _]}) when is_atom(module), do: {plain(reason), :stack}
   def plain(%{__exception__: true} = exception), do: exception.__struct__

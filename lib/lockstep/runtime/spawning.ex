@@ -11,16 +11,21 @@ defmodule Lockstep.Runtime.Spawning do
   defguardp is_call(module, function, args)
             when is_atom(module) and is_atom(function) and is_list(args) and length(args) >= 0
 
+  # What most of these functions take for a fun: whether it can be called without arguments is the new process's affair.
+  defguardp is_fun(fun)
+            when is_function(fun) or
+                   (is_tuple(fun) and tuple_size(fun) == 2 and is_atom(elem(fun, 0)) and is_atom(elem(fun, 1)))
+
   # One clause a function that starts a process: the options it stands for, and its arguments with and without a node.
-  for {name, options} <- [
-        spawn: Macro.escape(%Options{}),
-        spawn_link: Macro.escape(%Options{link?: true}),
-        spawn_monitor: Macro.escape(%Options{monitor: {:DOWN, nil}})
+  for {name, options, fun?} <- [
+        {:spawn, Macro.escape(%Options{}), quote(do: is_fun(var!(fun)))},
+        {:spawn_link, Macro.escape(%Options{link?: true}), quote(do: is_fun(var!(fun)))},
+        {:spawn_monitor, Macro.escape(%Options{monitor: {:DOWN, nil}}), quote(do: is_function(var!(fun), 0))}
       ] do
     @doc "`:erlang.#{name}/1`."
     def unquote(name)(fun) do
       case Context.get() do
-        ctx when ctx != nil and is_function(fun, 0) -> start(ctx, ctx.node, fun, unquote(options))
+        ctx when ctx != nil and unquote(fun?) -> start(ctx, ctx.node, fun, unquote(options))
         _ -> :erlang.unquote(name)(fun)
       end
     end
@@ -28,7 +33,7 @@ defmodule Lockstep.Runtime.Spawning do
     @doc "`:erlang.#{name}/2`."
     def unquote(name)(node, fun) do
       case Context.get() do
-        ctx when ctx != nil and is_atom(node) and is_function(fun, 0) -> start(ctx, node, fun, unquote(options))
+        ctx when ctx != nil and is_atom(node) and unquote(fun?) -> start(ctx, node, fun, unquote(options))
         _ -> :erlang.unquote(name)(node, fun)
       end
     end
@@ -58,7 +63,7 @@ defmodule Lockstep.Runtime.Spawning do
 
   @doc "`:erlang.spawn_opt/2`."
   def spawn_opt(fun, options) do
-    with ctx when ctx != nil and is_function(fun, 0) <- Context.get(), {:ok, read} <- Options.read(options) do
+    with ctx when ctx != nil and is_fun(fun) <- Context.get(), {:ok, read} <- Options.read(options) do
       start(ctx, ctx.node, fun, read)
     else
       _ -> :erlang.spawn_opt(fun, options)
@@ -67,13 +72,16 @@ defmodule Lockstep.Runtime.Spawning do
 
   @doc "`:erlang.spawn_opt/3`."
   def spawn_opt(node, fun, options) do
-    with ctx when ctx != nil and is_atom(node) and is_function(fun, 0) <- Context.get(),
-         {:ok, read} <- Options.read(options) do
+    with ctx when ctx != nil <- Context.get(), true <- fun?(ctx, node, fun), {:ok, read} <- Options.read(options) do
       start(ctx, node, fun, read)
     else
       _ -> :erlang.spawn_opt(node, fun, options)
     end
   end
+
+  # For another node it looks closer.
+  defp fun?(%{node: node}, node, fun), do: is_fun(fun)
+  defp fun?(_ctx, node, fun), do: is_atom(node) and is_fun(fun) and (is_tuple(fun) or is_function(fun, 0))
 
   @doc "`:erlang.spawn_opt/4`."
   def spawn_opt(module, function, args, options) do
@@ -119,7 +127,12 @@ defmodule Lockstep.Runtime.Spawning do
   end
 
   defp body({module, function, args}), do: fn -> Call.apply(module, function, args) end
-  defp body(fun), do: fn -> Call.apply(fun, []) end
+  defp body(fun) when is_function(fun, 0), do: fn -> Call.apply(fun, []) end
+  # Nobody has called it: all there is to see is what the process began with.
+  defp body(fun), do: fn -> :erlang.raise(:error, not_callable(fun), [{:erlang, :apply, 2, []}]) end
+
+  defp not_callable(fun) when is_function(fun), do: {:badarity, {fun, []}}
+  defp not_callable(other), do: {:badfun, other}
 
   defp initial_call({module, function, args}), do: {module, function, length(args)}
   defp initial_call(_fun), do: {:erlang, :apply, 2}
