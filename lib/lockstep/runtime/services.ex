@@ -55,6 +55,7 @@ defmodule Lockstep.Runtime.Services do
     caller = ctx.pid
     ref = Lockstep.Runtime.Unique.make_ref()
     root = Spawning.spawn(fn -> root(name, caller, ref) end)
+    Native.daemon(ctx.session, root)
     :ets.insert(ctx.store, {{:service, ctx.node, name}, {:starting, root}})
     Mailbox.await(&if(&1 == {@started, ref}, do: {:ok, :started}, else: :skip), :infinity)
     :ok
@@ -63,7 +64,6 @@ defmodule Lockstep.Runtime.Services do
   # The process that has started a service stays as its parent.
   defp root(name, caller, ref) do
     ctx = Context.get()
-    Native.daemon(ctx.session, ctx.pid)
     serve(ctx, name, fn -> started(ctx, name, caller, ref) end)
   end
 
