@@ -80,11 +80,10 @@ defmodule Conformance.NamesTest do
 
         receive(do: (:ready -> send(pid, reason)))
 
-        receive(
-          do:
-            ({:DOWN, ^ref, _, _, _} ->
-               {Process.whereis(:reused), Process.register(self(), :reused), Process.unregister(:reused)})
-        )
+        receive do
+          {:DOWN, ^ref, _, _, _} ->
+            {Process.whereis(:reused), Process.register(self(), :reused), Process.unregister(:reused)}
+        end
       end
     end)
   end

@@ -16,9 +16,11 @@ defmodule Conformance.Helpers do
   rescue
     error ->
       [{module, function, args, _} | _] = __STACKTRACE__
-      arity = if is_list(args), do: length(args), else: args
-      {error.__struct__, Exception.message(error), {module, function, arity}}
+      {error.__struct__, Exception.message(error), {module, function, arity(args)}}
   end
+
+  defp arity(args) when is_list(args), do: length(args)
+  defp arity(arity), do: arity
 
   @doc "The reason without its stack trace: that has the file and line of the caller in it."
   def plain({reason, [{module, _, _, _} | _]}) when is_atom(module), do: {plain(reason), :stack}

@@ -82,6 +82,22 @@ defmodule Lockstep.Runtime.Clock do
   @spec localtime() :: :calendar.datetime()
   def localtime, do: read(&datetime(&1 + @system_start), fn -> :erlang.localtime() end)
 
+  @doc "`:erlang.localtime_to_universaltime/1`."
+  @spec localtime_to_universaltime(:calendar.datetime()) :: :calendar.datetime()
+  def localtime_to_universaltime(time), do: localtime_to_universaltime(time, :undefined)
+
+  @doc "`:erlang.localtime_to_universaltime/2`. UTC has no daylight saving time."
+  @spec localtime_to_universaltime(:calendar.datetime(), boolean() | :undefined) :: :calendar.datetime()
+  def localtime_to_universaltime(time, daylight_saving) do
+    if Context.inside?(), do: time, else: :erlang.localtime_to_universaltime(time, daylight_saving)
+  end
+
+  @doc "`:erlang.universaltime_to_localtime/1`."
+  @spec universaltime_to_localtime(:calendar.datetime()) :: :calendar.datetime()
+  def universaltime_to_localtime(time) do
+    if Context.inside?(), do: time, else: :erlang.universaltime_to_localtime(time)
+  end
+
   @doc "`:erlang.date/0`."
   @spec date() :: :calendar.date()
   def date, do: read(&elem(datetime(&1 + @system_start), 0), fn -> :erlang.date() end)

@@ -51,6 +51,22 @@ defmodule Lockstep.Runtime.ClockTest do
     end)
   end
 
+  test "the local time of every node is UTC" do
+    Runner.run(
+      fn ->
+        assert :calendar.local_time() == {{2024, 1, 1}, {0, 0, 0}}
+        assert :calendar.local_time_to_universal_time_dst(:calendar.local_time()) == [:calendar.universal_time()]
+        assert :calendar.universal_time_to_local_time({{2030, 7, 1}, {12, 0, 0}}) == {{2030, 7, 1}, {12, 0, 0}}
+        assert :calendar.system_time_to_local_time(0, :second) == {{1970, 1, 1}, {0, 0, 0}}
+        assert :calendar.system_time_to_rfc3339(0) == ~c"1970-01-01T00:00:00+00:00"
+        assert NaiveDateTime.local_now() == ~N[2024-01-01 00:00:00]
+      end,
+      seeds: 3,
+      max_stall: 0,
+      escapes: :raise
+    )
+  end
+
   test "units the VM does not know raise ArgumentError" do
     run(fn -> assert_raise ArgumentError, fn -> :erlang.monotonic_time(:fortnight) end end)
   end

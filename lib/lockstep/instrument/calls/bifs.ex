@@ -154,8 +154,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     gather_gc_info_result: [1],
     memory: [0, 1],
     set_cpu_topology: [1],
-    localtime_to_universaltime: [1, 2],
-    universaltime_to_localtime: [1],
     # every process of the VM, or real time
     garbage_collect_message_area: [0],
     process_display: [2],

@@ -198,7 +198,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
   @mixed [
     {:calendar, :native,
      [
-       {:escape,
+       {:guest,
         ~w(local_time_to_universal_time local_time_to_universal_time_dst now_to_local_time system_time_to_local_time
            system_time_to_rfc3339 universal_time_to_local_time)a}
      ]},

@@ -81,6 +81,8 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        now: [0],
        universaltime: [0],
        localtime: [0],
+       localtime_to_universaltime: [1, 2],
+       universaltime_to_localtime: [1],
        date: [0],
        time: [0]
      ]},
