@@ -14,7 +14,7 @@ defmodule Lockstep.Runtime.Call do
 
   @doc "`:erlang.apply/3`, and every call of a module or function held in a variable."
   @spec apply(module(), atom(), [term()]) :: term()
-  def apply(module, function, args) when is_atom(module) and is_atom(function) and is_list(args) do
+  def apply(module, function, args) when is_atom(module) and is_atom(function) and length(args) >= 0 do
     if Context.inside?(), do: inside(module, function, args), else: :erlang.apply(module, function, args)
   end
 
@@ -33,7 +33,7 @@ defmodule Lockstep.Runtime.Call do
 
   @doc "`:erlang.apply/2`. A fun of the form `&Mod.fun/1` is a dynamic call in disguise."
   @spec apply(function(), [term()]) :: term()
-  def apply(fun, args) when is_function(fun) and is_list(args) do
+  def apply(fun, args) when is_function(fun) and length(args) >= 0 do
     case :erlang.fun_info(fun, :type) do
       {:type, :external} ->
         {:module, module} = :erlang.fun_info(fun, :module)

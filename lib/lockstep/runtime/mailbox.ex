@@ -17,6 +17,9 @@ defmodule Lockstep.Runtime.Mailbox do
   @stash :"$lockstep_stash"
   @empty {[], [], nil}
 
+  # What `receive` takes for a time, in ms.
+  defguardp is_timeout(timeout) when is_integer(timeout) and timeout >= 0 and timeout <= 0xFFFFFFFF
+
   @doc "The next message that the current `receive` has not looked at."
   @spec peek() :: {true, term()} | false
   def peek do
@@ -72,7 +75,7 @@ defmodule Lockstep.Runtime.Mailbox do
   defp mode(:infinity, _waiting), do: :forever
   defp mode(0, _waiting), do: :poll
   defp mode(_timeout, true), do: :rest
-  defp mode(timeout, nil) when is_integer(timeout) and timeout > 0 and timeout <= 0xFFFFFFFF, do: timeout * 1000
+  defp mode(timeout, nil) when is_timeout(timeout), do: timeout * 1000
   defp mode(_timeout, _waiting), do: :erlang.error(:timeout_value)
 
   # What nobody has taken goes back to the real mailbox when the `receive` is done, so that other code finds it.
@@ -92,7 +95,9 @@ defmodule Lockstep.Runtime.Mailbox do
   end
 
   defp outside_deadline(:infinity), do: :infinity
-  defp outside_deadline(timeout), do: :erlang.monotonic_time(:millisecond) + timeout
+
+  defp outside_deadline(timeout) when is_timeout(timeout), do: :erlang.monotonic_time(:millisecond) + timeout
+  defp outside_deadline(_timeout), do: :erlang.error(:timeout_value)
 
   defp left(:infinity), do: :infinity
   defp left(until), do: max(until - :erlang.monotonic_time(:millisecond), 0)

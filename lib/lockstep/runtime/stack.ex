@@ -77,7 +77,7 @@ defmodule Lockstep.Runtime.Stack do
 
   @doc "Cleans the stack trace in an exit reason, if there is one: a process that raised exits with `{reason, stack}`."
   @spec clean_reason(term()) :: term()
-  def clean_reason({reason, [frame | _] = stack}) when is_tuple(frame) do
+  def clean_reason({reason, [frame | _] = stack}) when is_tuple(frame) and length(stack) > 0 do
     if Enum.all?(stack, &frame?/1), do: {reason, clean(stack)}, else: {reason, stack}
   end
 
