@@ -190,6 +190,11 @@ defmodule Lockstep.ReportTest do
     test "works for a run without steps" do
       assert report(failure(%{result: %{events: [], steps: 0}})) =~ "(no steps)"
     end
+
+    test "works for a run with no step that is worth a row" do
+      event = %{step: 1, time: 0, process: 0, kind: :access, text: "read the clock"}
+      assert report(failure(%{result: %{events: [event], steps: 1}})) =~ "(no steps)"
+    end
   end
 
   describe "errors" do

@@ -21,12 +21,18 @@ defmodule Lockstep.Report.Schedule do
   `focus` are the ids of processes that keep a column of their own in any case.
   """
   @spec format([map()], [map()], pos_integer(), [non_neg_integer()]) :: String.t()
-  def format([], _processes, _width, _focus), do: "(no steps)"
-
   def format(events, processes, width, focus) do
     names = Names.build(processes)
     services = for %{service?: true, id: id} <- processes, do: id
-    segments = events |> Words.of(names, services) |> select()
+
+    case Words.of(events, names, services) do
+      [] -> "(no steps)"
+      events -> table(events, names, width, focus)
+    end
+  end
+
+  defp table(events, names, width, focus) do
+    segments = select(events)
     shown = for {:rows, events} <- segments, event <- events, do: event
     left = left_width(shown)
     columns = columns(shown, names, width - left, focus)

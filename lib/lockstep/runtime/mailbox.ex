@@ -156,11 +156,15 @@ defmodule Lockstep.Runtime.Mailbox do
     :lists.reverse(seen, rest)
   end
 
-  @doc "Removes the messages for which `drop?` holds."
-  @spec reject(Context.t(), (term() -> boolean())) :: :ok
-  def reject(ctx, drop?) do
+  @doc "Removes the first message for which `drop?` holds, if there is one."
+  @spec drop_first(Context.t(), (term() -> boolean())) :: :ok
+  def drop_first(ctx, drop?) do
     {seen, rest, until} = fetched(ctx)
-    put({Enum.reject(seen, drop?), Enum.reject(rest, drop?), until})
+
+    case Enum.split_while(:lists.reverse(seen, rest), &(not drop?.(&1))) do
+      {before, [_dropped | later]} -> put({[], before ++ later, until})
+      {_all, []} -> :ok
+    end
   end
 
   defp fetched(ctx) do

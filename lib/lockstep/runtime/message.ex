@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
@@ -23,7 +23,7 @@ defmodule Lockstep.Runtime.Message do
     end
   end
 
-  @doc "`:erlang.send/3`. Simulated connections are always up or being set up, and never busy."
+  @doc "`:erlang.send/3`. Simulated connections are never busy."
   @spec send(destination(), term(), [:noconnect | :nosuspend]) :: :ok | :noconnect | :nosuspend
   def send(destination, message, options) do
     case Context.get() do
@@ -32,12 +32,33 @@ defmodule Lockstep.Runtime.Message do
 
       ctx ->
         unless options?(options), do: WrongArgument.fail(:send, [destination, message, options], :badopt)
-        inside(ctx, destination, message)
-        :ok
+        send_if_connected(ctx, destination, message, :noconnect in options)
     end
   end
 
-  defp options?(options), do: is_list(options) and Enum.all?(options, &(&1 in [:noconnect, :nosuspend]))
+  defp options?(options) when length(options) >= 0, do: Enum.all?(options, &(&1 in [:noconnect, :nosuspend]))
+  defp options?(_options), do: false
+
+  defp send_if_connected(ctx, destination, message, needed?) do
+    if needed? and not Nodes.connected?(ctx, node_of(ctx, destination)) do
+      :noconnect
+    else
+      inside(ctx, destination, message)
+      :ok
+    end
+  end
+
+  defp node_of(ctx, pid) when is_pid(pid), do: Native.node_of(ctx.session, pid)
+  defp node_of(_ctx, {name, node}) when is_atom(name) and is_atom(node), do: node
+  defp node_of(ctx, _destination), do: ctx.node
+
+  @doc "`:erlang.send_nosuspend/2`."
+  @spec send_nosuspend(destination(), term()) :: boolean()
+  def send_nosuspend(destination, message), do: send_nosuspend(destination, message, [])
+
+  @doc "`:erlang.send_nosuspend/3`."
+  @spec send_nosuspend(destination(), term(), [:noconnect]) :: boolean()
+  def send_nosuspend(destination, message, options), do: send(destination, message, [:nosuspend | options]) == :ok
 
   defp inside(ctx, destination, message) do
     Services.ensure(ctx, destination)

@@ -132,7 +132,7 @@ defmodule Lockstep.Runtime.Monitor do
     Turn.note(ctx, fn -> {"demonitor", found} end)
     # One that has fired already keeps its entry: its message may still be on the way into the mailbox.
     if found, do: :erlang.put(@monitors, Map.delete(remembered(), number))
-    if :flush in options and not found, do: Mailbox.reject(ctx, &match?({_, ^ref, :process, _, _}, &1))
+    if :flush in options and not found, do: Mailbox.drop_first(ctx, &match?({_, ^ref, _, _, _}, &1))
     if :info in options, do: found, else: true
   end
 

@@ -94,6 +94,15 @@ defmodule Lockstep.Runtime.Nodes do
 
   defp watch(_ctx, node, flag), do: :erlang.error(:badarg, [node, flag])
 
+  @doc "Whether what is sent to a node needs no new connection. A pid of no node of the run is not the network's affair."
+  @spec connected?(Context.t(), node() | nil) :: boolean()
+  def connected?(ctx, node) when node in [nil, ctx.node], do: true
+
+  def connected?(ctx, node) do
+    touch(ctx)
+    node in Native.visible(ctx.session, ctx.node)
+  end
+
   @doc "A scheduling point that conflicts with every change of the cluster."
   @spec touch(Context.t()) :: term()
   def touch(ctx), do: Turn.take(Native.access(ctx.session, ctx.id, @object, false))

@@ -130,9 +130,10 @@ defmodule Lockstep.Runtime.Process do
   @doc "`:erlang.hibernate/3`: waits for a message, then goes on in the given function, with nothing to return to."
   @spec hibernate(module(), atom(), [term()]) :: no_return()
   def hibernate(module, function, args) do
-    if Context.inside?() and is_atom(module) and is_atom(function) and is_list(args),
-      do: Base.hibernate(module, function, args),
-      else: :erlang.hibernate(module, function, args)
+    case Context.inside?() do
+      true when is_atom(module) and is_atom(function) and length(args) >= 0 -> Base.hibernate(module, function, args)
+      _ -> :erlang.hibernate(module, function, args)
+    end
   end
 
   @doc "`:erlang.hibernate/0`, of OTP 28: waits for a message, and goes on."

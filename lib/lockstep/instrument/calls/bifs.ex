@@ -161,7 +161,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     # signals and distribution not simulated yet
     exit_signal: [2],
     nodes: [2],
-    send_nosuspend: [2, 3],
     # ports
     open_port: [2],
     port_call: [2, 3],

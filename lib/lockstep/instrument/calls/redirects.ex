@@ -9,7 +9,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
   alias Lockstep.Runtime, as: R
 
   @rows [
-    {R.Message, :erlang, [{{:!, :send}, [2]}, send: [2, 3]]},
+    {R.Message, :erlang, [{{:!, :send}, [2]}, send: [2, 3], send_nosuspend: [2, 3]]},
     {R.Process, :erlang,
      [
        self: [0],
