@@ -171,7 +171,7 @@ impl Simulation {
             return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
         }
         let child = self.create(node);
-        let detail = u64::from(link) | u64::from(monitor.is_some()) << 1 | u64::from(request.is_some()) << 2;
+        let detail = u64::from(link) | (u64::from(monitor.is_some()) << 1) | (u64::from(request.is_some()) << 2);
         self.event(Some(me), Kind::Spawn, u64::from(child.0), detail);
         if link {
             self.expect(me).links.insert(child);
