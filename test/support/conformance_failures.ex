@@ -59,7 +59,7 @@ defmodule Conformance.Failures do
     error: quote(do: :erlang.error(:mine)),
     error_args: quote(do: :erlang.error(:mine, [1, 2])),
     error_none: quote(do: :erlang.error(:mine, :none)),
-    raised: quote(do: :erlang.raise(:error, :mine, [{:m, :f, [1], [file: 'x.erl', line: 3]}])),
+    raised: quote(do: :erlang.raise(:error, :mine, [{:m, :f, [1], [file: ~c"x.erl", line: 3]}])),
     raised_exit: quote(do: :erlang.raise(:exit, :mine, [{:m, :f, 1, []}])),
     raised_throw: quote(do: :erlang.raise(:throw, :mine, [{:m, :f, 1, []}])),
     raised_badly: quote(do: :erlang.raise(unknown(:none), :mine, [])),

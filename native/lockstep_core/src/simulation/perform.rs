@@ -313,7 +313,7 @@ impl Simulation {
                 return Grant::Bool(false);
             }
             Some(process) if reachable => self.watch(me, process, reference),
-            None if node == self.home(me) && self.watch_too_late(me, target, reference) => {}
+            None if node == self.home(me) => self.watch_too_late(me, target, reference),
             _ => {
                 let reason = if reachable {
                     SystemReason::Noproc
@@ -334,20 +334,16 @@ impl Simulation {
         (self.is_ending(other) || self.just_ended.unknown_to(now, me, other)) && self.choices.latency(1) > 0
     }
 
-    /// That there is nobody to watch is told by a signal, too: it may be there at once or a moment later.
-    fn watch_too_late(&mut self, me: ProcessId, target: Target, reference: RefId) -> bool {
-        let late = self.choices.latency(1) > 0;
-        if late {
-            // What comes from a process comes after all that it has sent before.
-            let from = if let Target::Process(process) = target {
-                process
-            } else {
-                me
-            };
-            self.expect(me).watching.insert(reference, from);
-            self.answer_too_late(from, me, Some(reference));
-        }
-        late
+    /// That there is nobody to watch is told by a signal, too: until it is there the monitor has not fired.
+    fn watch_too_late(&mut self, me: ProcessId, target: Target, reference: RefId) {
+        // What comes from a process comes after all that it has sent before.
+        let from = if let Target::Process(process) = target {
+            process
+        } else {
+            me
+        };
+        self.expect(me).watching.insert(reference, from);
+        self.answer_too_late(from, me, Some(reference));
     }
 
     fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
@@ -357,16 +353,8 @@ impl Simulation {
 
     fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
         self.end_alias(me, reference);
-        let found = self.unwatch(me, reference) || self.take_back(me, reference);
+        let found = self.unwatch(me, reference);
         self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
-    }
-
-    /// A monitor of nobody fires at once, but as long as its owner has not looked at what has arrived it has not fired.
-    fn take_back(&mut self, me: ProcessId, reference: RefId) -> bool {
-        let inbox = &mut self.expect(me).inbox;
-        let before = inbox.len();
-        inbox.retain(|item| !matches!(item, Item::Down(fired, _) if *fired == reference));
-        inbox.len() < before
     }
 
     /// Ends the alias of a monitor that is taken back, with what has come through it and not been looked at.
