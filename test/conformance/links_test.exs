@@ -187,7 +187,8 @@ defmodule Conformance.LinksTest do
           try do
             Process.link(pid)
           rescue
-            error in ErlangError -> {error.original, hd(__STACKTRACE__) |> Tuple.to_list() |> Enum.take(2)}
+            error in ErlangError ->
+              {error.original, __STACKTRACE__ |> List.first() |> Tuple.to_list() |> Enum.take(2)}
           end
 
         Process.flag(:trap_exit, true)

@@ -7,7 +7,7 @@ defmodule Conformance.MonitorsTest do
   rescue
     error in ArgumentError ->
       [{module, function, args, _} | _] = __STACKTRACE__
-      {error.message, module, function, is_list(args) && length(args)}
+      {error.message, module, function, arity(args)}
   end
 
   defp dead do

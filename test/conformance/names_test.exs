@@ -7,7 +7,7 @@ defmodule Conformance.NamesTest do
   rescue
     error in ArgumentError ->
       [{module, function, args, _} | _] = __STACKTRACE__
-      {module, function, is_list(args) && length(args), plain(error)}
+      {module, function, arity(args), plain(error)}
   end
 
   defp dead do

@@ -95,7 +95,7 @@ defmodule Conformance.SpawnFormsTest do
     test "spawn" do
       check(fn ->
         for start <- [
-              fn -> :erlang.spawn(:no_fun) end,
+              fn -> :erlang.spawn(untyped(:no_fun)) end,
               fn -> :erlang.spawn(1, fn -> :ok end) end,
               fn -> :erlang.spawn(node(), :no_fun) end,
               fn -> :erlang.spawn("module", :report, []) end,
@@ -112,7 +112,7 @@ defmodule Conformance.SpawnFormsTest do
     test "spawn_link and spawn_monitor" do
       check(fn ->
         for start <- [
-              fn -> :erlang.spawn_link(:no_fun) end,
+              fn -> :erlang.spawn_link(untyped(:no_fun)) end,
               fn -> :erlang.spawn_link(1, fn -> :ok end) end,
               fn -> :erlang.spawn_link("module", :report, []) end,
               fn -> :erlang.spawn_link(node(), __MODULE__, :report, :no_list) end,
@@ -382,7 +382,7 @@ defmodule Conformance.SpawnFormsTest do
       test "of what may not be a fun without arguments: #{name}" do
         check(fn ->
           Process.flag(:trap_exit, true)
-          fun = unquote(fun)
+          fun = untyped(unquote(fun))
 
           for start <- [
                 fn -> :erlang.spawn_link(fun) end,

@@ -8,7 +8,7 @@ defmodule Conformance.SpawnTest do
   rescue
     error in ArgumentError ->
       [{module, function, args, _} | _] = __STACKTRACE__
-      {error.message, module, function, is_list(args) && length(args)}
+      {error.message, module, function, arity(args)}
   end
 
   describe "spawn" do
@@ -51,9 +51,9 @@ defmodule Conformance.SpawnTest do
         ]
 
         funs = [
-          wrong(fn -> :erlang.spawn(:no_fun) end),
+          wrong(fn -> :erlang.spawn(untyped(:no_fun)) end),
           wrong(fn -> :erlang.spawn(fn _ -> :ok end) |> is_pid() end),
-          wrong(fn -> :erlang.spawn_link(:no_fun) end),
+          wrong(fn -> :erlang.spawn_link(untyped(:no_fun)) end),
           wrong(fn -> :erlang.spawn_monitor(fn _ -> :ok end) |> is_tuple() end),
           wrong(fn -> :erlang.spawn_opt(fn _ -> :ok end, []) |> is_pid() end)
         ]

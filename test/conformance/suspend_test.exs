@@ -7,7 +7,7 @@ defmodule Conformance.SuspendTest do
   rescue
     error in ArgumentError ->
       [{module, function, args, _} | _] = __STACKTRACE__
-      {error.message, module, function, is_list(args) && length(args)}
+      {error.message, module, function, arity(args)}
   end
 
   defp dead do

@@ -19,8 +19,12 @@ defmodule Conformance.Helpers do
       {error.__struct__, Exception.message(error), {module, function, arity(args)}}
   end
 
-  defp arity(args) when is_list(args), do: length(args)
-  defp arity(arity), do: arity
+  @doc "The arity in an entry of a stack trace, which may have the arguments instead."
+  def arity(args) when is_list(args), do: length(args)
+  def arity(arity), do: arity
+
+  @doc "The value itself, of which the compiler must not know the type: it would warn of what is wrong on purpose."
+  def untyped(value), do: hd(:lists.reverse([value]))
 
   @doc "The reason without its stack trace: that has the file and line of the caller in it."
   def plain({reason, [{module, _, _, _} | _]}) when is_atom(module), do: {plain(reason), :stack}
