@@ -96,13 +96,13 @@ defmodule Conformance.SpawnFormsTest do
       check(fn ->
         for start <- [
               fn -> :erlang.spawn(untyped(:no_fun)) end,
-              fn -> :erlang.spawn(1, fn -> :ok end) end,
+              fn -> :erlang.spawn(untyped(1), fn -> :ok end) end,
               fn -> :erlang.spawn(node(), :no_fun) end,
-              fn -> :erlang.spawn("module", :report, []) end,
+              fn -> :erlang.spawn(untyped("module"), :report, []) end,
               fn -> :erlang.spawn(__MODULE__, "report", []) end,
               fn -> :erlang.spawn(__MODULE__, :report, :no_list) end,
               fn -> :erlang.spawn(__MODULE__, :report, [1 | 2]) end,
-              fn -> :erlang.spawn("node", __MODULE__, :report, []) end,
+              fn -> :erlang.spawn(untyped("node"), __MODULE__, :report, []) end,
               fn -> :erlang.spawn(node(), __MODULE__, :report, :no_list) end
             ],
             do: refused(start)
@@ -113,12 +113,12 @@ defmodule Conformance.SpawnFormsTest do
       check(fn ->
         for start <- [
               fn -> :erlang.spawn_link(untyped(:no_fun)) end,
-              fn -> :erlang.spawn_link(1, fn -> :ok end) end,
-              fn -> :erlang.spawn_link("module", :report, []) end,
+              fn -> :erlang.spawn_link(untyped(1), fn -> :ok end) end,
+              fn -> :erlang.spawn_link(untyped("module"), :report, []) end,
               fn -> :erlang.spawn_link(node(), __MODULE__, :report, :no_list) end,
-              fn -> :erlang.spawn_monitor(:no_fun) end,
-              fn -> :erlang.spawn_monitor(1, fn -> :ok end) end,
-              fn -> :erlang.spawn_monitor("module", :report, []) end,
+              fn -> :erlang.spawn_monitor(untyped(:no_fun)) end,
+              fn -> :erlang.spawn_monitor(untyped(1), fn -> :ok end) end,
+              fn -> :erlang.spawn_monitor(untyped("module"), :report, []) end,
               fn -> :erlang.spawn_monitor(:nowhere@nohost, __MODULE__, :report, :no_list) end,
               fn -> :erlang.spawn_monitor(fn x -> x end) end
             ],
@@ -166,15 +166,15 @@ defmodule Conformance.SpawnFormsTest do
     test "spawn_request" do
       check(fn ->
         for start <- [
-              fn -> :erlang.spawn_request(:no_fun) end,
-              fn -> :erlang.spawn_request(:no_fun, []) end,
+              fn -> :erlang.spawn_request(untyped(:no_fun)) end,
+              fn -> :erlang.spawn_request(untyped(:no_fun), []) end,
               fn -> :erlang.spawn_request(fn x -> x end, []) end,
-              fn -> :erlang.spawn_request(1, fn -> :ok end, []) end,
-              fn -> :erlang.spawn_request("module", :f, [], []) end,
+              fn -> :erlang.spawn_request(untyped(1), fn -> :ok end, []) end,
+              fn -> :erlang.spawn_request(untyped("module"), :f, [], []) end,
               fn -> :erlang.spawn_request(:m, :f, [1 | 2], []) end,
               fn -> :erlang.spawn_request(:m, :f, [1 | 2]) end,
               fn -> :erlang.spawn_request(:nowhere@nohost, :m, :f, :no_list, []) end,
-              fn -> :erlang.spawn_request("node", :m, :f, [], []) end
+              fn -> :erlang.spawn_request(untyped("node"), :m, :f, [], []) end
             ],
             do: refused(start)
       end)

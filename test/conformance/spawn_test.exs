@@ -45,7 +45,7 @@ defmodule Conformance.SpawnTest do
     test "wrong arguments" do
       check(fn ->
         nodes = [
-          wrong(fn -> :erlang.spawn(1, fn -> :ok end) end),
+          wrong(fn -> :erlang.spawn(untyped(1), fn -> :ok end) end),
           wrong(fn -> :erlang.spawn(node(), fn _ -> :ok end) |> is_pid() end),
           wrong(fn -> :erlang.spawn(node(), :m, :f, 1) end)
         ]
@@ -59,11 +59,11 @@ defmodule Conformance.SpawnTest do
         ]
 
         calls = [
-          wrong(fn -> :erlang.spawn("m", :f, []) end),
+          wrong(fn -> :erlang.spawn(untyped("m"), :f, []) end),
           wrong(fn -> :erlang.spawn(:m, "f", []) end),
           wrong(fn -> :erlang.spawn(:m, :f, [1 | 2]) end),
           wrong(fn -> :erlang.spawn_link(:m, :f, :a) end),
-          wrong(fn -> :erlang.spawn_monitor(1, 2, 3) end)
+          wrong(fn -> :erlang.spawn_monitor(untyped(1), 2, 3) end)
         ]
 
         {nodes, funs, calls}
@@ -228,7 +228,7 @@ defmodule Conformance.SpawnTest do
           wrong(fn -> :erlang.spawn_request(:foo, :bar, [1 | 2]) end),
           wrong(fn -> :erlang.spawn_request(fn -> :ok end, [:link | :x]) end),
           wrong(fn -> :erlang.spawn_request(:foo, "bar", [], []) end),
-          wrong(fn -> :erlang.spawn_request(1, :foo, :bar, [], []) end),
+          wrong(fn -> :erlang.spawn_request(untyped(1), :foo, :bar, [], []) end),
           wrong(fn -> :erlang.spawn_request(node(), :foo, :bar, [], :x) end)
         ]
       end)
