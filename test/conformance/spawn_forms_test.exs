@@ -99,11 +99,11 @@ defmodule Conformance.SpawnFormsTest do
               fn -> :erlang.spawn(untyped(1), fn -> :ok end) end,
               fn -> :erlang.spawn(node(), :no_fun) end,
               fn -> :erlang.spawn(untyped("module"), :report, []) end,
-              fn -> :erlang.spawn(__MODULE__, "report", []) end,
-              fn -> :erlang.spawn(__MODULE__, :report, :no_list) end,
-              fn -> :erlang.spawn(__MODULE__, :report, [1 | 2]) end,
+              fn -> :erlang.spawn(__MODULE__, untyped("report"), []) end,
+              fn -> :erlang.spawn(__MODULE__, :report, untyped(:no_list)) end,
+              fn -> :erlang.spawn(__MODULE__, :report, untyped([1 | 2])) end,
               fn -> :erlang.spawn(untyped("node"), __MODULE__, :report, []) end,
-              fn -> :erlang.spawn(node(), __MODULE__, :report, :no_list) end
+              fn -> :erlang.spawn(node(), __MODULE__, :report, untyped(:no_list)) end
             ],
             do: refused(start)
       end)
@@ -115,11 +115,11 @@ defmodule Conformance.SpawnFormsTest do
               fn -> :erlang.spawn_link(untyped(:no_fun)) end,
               fn -> :erlang.spawn_link(untyped(1), fn -> :ok end) end,
               fn -> :erlang.spawn_link(untyped("module"), :report, []) end,
-              fn -> :erlang.spawn_link(node(), __MODULE__, :report, :no_list) end,
+              fn -> :erlang.spawn_link(node(), __MODULE__, :report, untyped(:no_list)) end,
               fn -> :erlang.spawn_monitor(untyped(:no_fun)) end,
               fn -> :erlang.spawn_monitor(untyped(1), fn -> :ok end) end,
               fn -> :erlang.spawn_monitor(untyped("module"), :report, []) end,
-              fn -> :erlang.spawn_monitor(:nowhere@nohost, __MODULE__, :report, :no_list) end,
+              fn -> :erlang.spawn_monitor(:nowhere@nohost, __MODULE__, :report, untyped(:no_list)) end,
               fn -> :erlang.spawn_monitor(fn x -> x end) end
             ],
             do: refused(start)
@@ -171,9 +171,9 @@ defmodule Conformance.SpawnFormsTest do
               fn -> :erlang.spawn_request(fn x -> x end, []) end,
               fn -> :erlang.spawn_request(untyped(1), fn -> :ok end, []) end,
               fn -> :erlang.spawn_request(untyped("module"), :f, [], []) end,
-              fn -> :erlang.spawn_request(:m, :f, [1 | 2], []) end,
-              fn -> :erlang.spawn_request(:m, :f, [1 | 2]) end,
-              fn -> :erlang.spawn_request(:nowhere@nohost, :m, :f, :no_list, []) end,
+              fn -> :erlang.spawn_request(:m, :f, untyped([1 | 2]), []) end,
+              fn -> :erlang.spawn_request(:m, :f, untyped([1 | 2])) end,
+              fn -> :erlang.spawn_request(:nowhere@nohost, :m, :f, untyped(:no_list), []) end,
               fn -> :erlang.spawn_request(untyped("node"), :m, :f, [], []) end
             ],
             do: refused(start)
@@ -262,7 +262,7 @@ defmodule Conformance.SpawnFormsTest do
 
     test "a tag for the reply" do
       check(fn ->
-        ref = :erlang.spawn_request(fn -> :ok end, reply_tag: {:a, "tag"})
+        ref = :erlang.spawn_request(fn -> :ok end, reply_tag: {:a, untyped("tag")})
         wrong = :erlang.spawn_request(fn -> :ok end, [:wrong, reply_tag: :other])
         for r <- [ref, wrong], do: receive(do: ({tag, ^r, result, _} -> {tag, result}))
       end)

@@ -60,9 +60,9 @@ defmodule Conformance.SpawnTest do
 
         calls = [
           wrong(fn -> :erlang.spawn(untyped("m"), :f, []) end),
-          wrong(fn -> :erlang.spawn(:m, "f", []) end),
-          wrong(fn -> :erlang.spawn(:m, :f, [1 | 2]) end),
-          wrong(fn -> :erlang.spawn_link(:m, :f, :a) end),
+          wrong(fn -> :erlang.spawn(:m, untyped("f"), []) end),
+          wrong(fn -> :erlang.spawn(:m, :f, untyped([1 | 2])) end),
+          wrong(fn -> :erlang.spawn_link(:m, :f, untyped(:a)) end),
           wrong(fn -> :erlang.spawn_monitor(untyped(1), 2, 3) end)
         ]
 
@@ -225,9 +225,9 @@ defmodule Conformance.SpawnTest do
           wrong(fn -> :erlang.spawn_request(fn _ -> :ok end) end),
           wrong(fn -> :erlang.spawn_request(:foo, []) end),
           wrong(fn -> :erlang.spawn_request(:foo, 1, []) end),
-          wrong(fn -> :erlang.spawn_request(:foo, :bar, [1 | 2]) end),
+          wrong(fn -> :erlang.spawn_request(:foo, :bar, untyped([1 | 2])) end),
           wrong(fn -> :erlang.spawn_request(fn -> :ok end, [:link | :x]) end),
-          wrong(fn -> :erlang.spawn_request(:foo, "bar", [], []) end),
+          wrong(fn -> :erlang.spawn_request(:foo, untyped("bar"), [], []) end),
           wrong(fn -> :erlang.spawn_request(untyped(1), :foo, :bar, [], []) end),
           wrong(fn -> :erlang.spawn_request(node(), :foo, :bar, [], :x) end)
         ]
