@@ -1,11 +1,11 @@
 defmodule Lockstep.Cluster do
   @moduledoc """
-  A simulated cluster: nodes that start, stop and are cut off from one another, inside one run.
+  A simulated cluster: nodes that start, stop, crash and are cut off from one another, inside one run.
 
   The function under test runs as the main process on `:nonode@nohost`, the control node: it reaches every node,
-  is never partitioned, and the other nodes do not list it. Code on a node needs nothing of this module: `Node.self/0`,
-  `Node.list/0`, `node/1`, `send({name, node}, message)`, `GenServer.call({name, node}, request)` and
-  `Node.monitor/2` see the simulated cluster.
+  is never partitioned, and the other nodes do not list it. Code on a node needs nothing of this module: `Node`,
+  `:net_kernel`, `:global`, `:pg`, `:rpc`, `:erpc`, `send({name, node}, message)`, `GenServer.call({name, node}, request)`
+  and monitors and links between nodes see the simulated cluster, and meet there what real nodes meet.
 
       Lockstep.Runner.run(fn ->
         [a, b, c] = Lockstep.Cluster.start_nodes([:a, :b, :c])
@@ -35,6 +35,16 @@ defmodule Lockstep.Cluster do
         receive do: ({:pong, ^b} -> :ok)
       end)
 
+  ## Connections
+
+  Nodes that are started here are connected to one another, unless `connect: false` says otherwise. Connections behave
+  as those of real nodes (Distributed Erlang, OTP): what is sent to a node that is not connected begins to connect to it,
+  waits for that, and is lost if it fails. A connection that is lost is lost for each side at its own time, with all that
+  was under way; links and monitors through it fire with `:noconnection`; it does not come back until somebody connects.
+
+  Messages between two processes keep their order, and no others do. How long each is under way is up to the schedule
+  (`max_latency:` of `Lockstep.Runner.run/2`, `set_latency/1`).
+
   ## Partitions
 
   A partition cuts groups of nodes off from one another. What becomes of a message from one group to another is up to
@@ -42,9 +52,20 @@ defmodule Lockstep.Cluster do
 
     * `:drop` (the default) - it is lost, silently
     * `:defer` - it is kept, and delivered when the partition heals
+    * `:tcp` - what happens on a real network that goes silent: it waits. If the partition heals before a side has noticed
+      it, everything arrives, in order, and nobody is the wiser. A side that has heard nothing for `net_ticktime` (60 s,
+      give or take a quarter) gives the connection up, and what was under way is lost. Healing connects nobody: the next
+      message does
 
-  A partition that lasts longer than the tick time (`set_ticktime/1`) is noticed: monitors across it fire with the
-  reason `:noconnection`.
+  A `:drop` or `:defer` partition that lasts longer than the tick time (`set_ticktime/1`, by default 15 s) is noticed by
+  both sides: monitors across it fire with the reason `:noconnection`. When it heals, the nodes are connected again.
+
+  ## What real nodes do besides
+
+  `:global` keeps the nodes of a cluster connected to one another, and takes nodes out of it that others have lost
+  (`prevent_overlapping_partitions`, on by default since OTP 25). It runs on simulated nodes, too: from the first use of
+  a global name, or the first connection that is made or lost in a way that is not particular to this module. Its
+  settings are those of the kernel application: `start_nodes([:a], env: [kernel: [prevent_overlapping_partitions: false]])`.
 
   ## Errors
 
@@ -52,15 +73,36 @@ defmodule Lockstep.Cluster do
   """
 
   import Kernel, except: [spawn: 2, spawn_link: 2]
+  import Lockstep.Cluster.Arguments
 
-  alias Lockstep.{ClusterError, Native, OutsideRunError, Runtime}
-  alias Lockstep.Runtime.{Context, Nodes, Turn}
+  alias Lockstep.{Native, Runtime}
+  alias Lockstep.Cluster.{Clocks, Settle, Start}
+  alias Lockstep.Runtime.{Faults, Mesh, Nodes, Turn}
 
   @control :nonode@nohost
-  @modes [:drop, :defer]
 
   @typedoc "What becomes of messages across a partition."
-  @type mode :: :drop | :defer
+  @type mode :: :drop | :defer | :tcp
+
+  @typedoc """
+  How a node is started:
+
+    * `connect:` - whether it is connected to the others from the start (default true)
+    * `hidden:` - whether it is a hidden node (default false)
+    * `cookie:` - its cookie; nodes with different cookies cannot connect
+    * `env:` - application environments that differ from the VM's, `[my_app: [key: value], kernel: [net_ticktime: 10]]`; of
+      the kernel application, `net_ticktime` (seconds), `net_tickintensity`, `dist_auto_connect`, `connect_all` and
+      `prevent_overlapping_partitions` count
+    * `start:` - a function that is run on it, or an application that is started there with all that it needs. What the
+      function starts may be linked to its process, which stays
+  """
+  @type start_options :: [
+          connect: boolean(),
+          hidden: boolean(),
+          cookie: atom(),
+          env: keyword(keyword()),
+          start: (... -> term()) | atom()
+        ]
 
   @doc """
   Adds nodes to the cluster and returns their names.
@@ -68,12 +110,15 @@ defmodule Lockstep.Cluster do
   Nodes that are there already stay as they are; those that were stopped are started again.
 
       [a, b] = Lockstep.Cluster.start_nodes([:a, :b])
+      [c, d] = Lockstep.Cluster.start_nodes([:c, :d], connect: false, start: :my_app)
   """
-  @spec start_nodes([node()]) :: [node()]
-  def start_nodes(names) do
+  @spec start_nodes([node()], start_options()) :: [node()]
+  def start_nodes(names, options \\ []) do
     ctx = context!("start_nodes/1")
-    unless is_list(names) and Enum.all?(names, &name?/1), do: error({:not_nodes, names})
-    for name <- names, do: start(ctx, name)
+    names!(names)
+    start_options!(options)
+    for name <- names, {name, true} not in Native.nodes(ctx.session), do: Start.start(ctx, name, options)
+    Faults.begin(ctx)
     names
   end
 
@@ -105,7 +150,7 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Starts a process on a node and returns its pid.
+  Starts a process on a node, whatever the network does, and returns its pid.
 
       Lockstep.Cluster.spawn(:a, fn -> send({:server, :b}, :hello) end)
   """
@@ -120,7 +165,7 @@ defmodule Lockstep.Cluster do
     do: start_process(context!("spawn_link/2"), node, fun, link?: true)
 
   defp start_process(ctx, node, fun, options) do
-    check_up(ctx, node)
+    up!(ctx, node)
     Runtime.Spawning.spawn_on(node, fun, options)
   end
 
@@ -135,11 +180,11 @@ defmodule Lockstep.Cluster do
   @spec run(node(), (... -> result)) :: result when result: term()
   def run(node, fun) when is_function(fun, 0) do
     ctx = context!("run/2")
-    check_up(ctx, node)
+    up!(ctx, node)
     tag = Runtime.Unique.make_ref()
     caller = Runtime.Process.self()
     body = fn -> Runtime.Message.send(caller, {tag, outcome(fun)}) end
-    {_pid, monitor} = Runtime.Spawning.spawn_opt(node, body, [:monitor])
+    {_pid, monitor} = Runtime.Spawning.spawn_on(node, body, monitor: {:DOWN, nil})
     await(tag, monitor)
   end
 
@@ -171,46 +216,95 @@ defmodule Lockstep.Cluster do
   Stops a node.
 
   All its processes are killed at once; none runs `terminate`. Monitors of them fire with the reason `:nodedown`, and
-  who watches the node (`monitor_node/1`, `Node.monitor/2`) gets `{:nodedown, node}`.
+  who watches the node (`monitor_node/1`, `Node.monitor/2`) gets `{:nodedown, node}`. For what a real node does that ends
+  see `crash_node/1`.
   """
   @spec stop_node(node()) :: :ok
   def stop_node(node) do
     ctx = context!("stop_node/1")
-    check_known(ctx, node)
-    if node == @control, do: error({:control_node, "stopped"})
+    ordinary!(ctx, node, "stopped")
     command(ctx, Native.stop_node(ctx.session, ctx.id, node), "stop node #{inspect(node)}", node)
+  end
+
+  @doc """
+  Kills a node, as a crash of its VM does.
+
+  All its processes are killed at once. Of what they sent last a part arrives, in order. The other nodes learn of the end
+  when they are told, each at its own time: links and monitors fire with `:noconnection`. A node that is cut off at the
+  moment learns of it by its silence.
+
+      Lockstep.Cluster.crash_node(:a)
+      Lockstep.Cluster.start_node(:a)
+  """
+  @spec crash_node(node()) :: :ok
+  def crash_node(node) do
+    ctx = context!("crash_node/1")
+    ordinary!(ctx, node, "crashed")
+    Mesh.ensure(ctx)
+    command(ctx, Native.crash_node(ctx.session, ctx.id, node), "crash node #{inspect(node)}", node)
   end
 
   @doc """
   Starts a node that was stopped: no processes, no names, no tables. Processes it had before stay dead.
 
-  Does nothing if the node is up.
-  """
-  @spec start_node(node()) :: :ok
-  def start_node(node) do
-    ctx = context!("start_node/1")
-    check_known(ctx, node)
-    start(ctx, node)
-  end
+  Does nothing if the node is up. See `t:start_options/0`; a function or an application alone stands for `start:`.
 
-  # Nothing to announce for a node that is up.
-  defp start(ctx, node) do
-    if {node, true} in Native.nodes(ctx.session) do
-      :ok
-    else
-      command(ctx, Native.start_node(ctx.session, ctx.id, node), "start node #{inspect(node)}", node)
-      Runtime.PersistentTerm.forget(ctx, node)
-      Runtime.Atomics.forget(ctx, node)
-    end
+      Lockstep.Cluster.start_node(:a)
+      Lockstep.Cluster.start_node(:a, :my_app)
+      Lockstep.Cluster.start_node(:a, fn -> {:ok, _} = MyApp.Server.start_link([]) end)
+  """
+  @spec start_node(node(), start_options() | atom() | (... -> term())) :: :ok
+  def start_node(node, start \\ []) do
+    ctx = context!("start_node/1")
+    options = start_options!(if is_list(start), do: start, else: [start: start])
+    if known?(ctx, node), do: :ok, else: Start.start(ctx, node, options)
   end
 
   @doc """
-  Watches a node: when it is stopped, the caller gets `{:nodedown, node}`, once for each call of this function.
+  Stops everything on a node, as a machine that hangs: no process of it runs, and it is silent to the others, who give it
+  up after `net_ticktime`.
+
+  What is sent to it waits. When it goes on (`resume_node/1`) it handles that first, even what was sent over a connection
+  that the sender gave up long ago.
+  """
+  @spec pause_node(node()) :: :ok
+  def pause_node(node), do: set_pause(context!("pause_node/1"), node, true)
+
+  @doc """
+  Lets a node go on that was paused.
+  """
+  @spec resume_node(node()) :: :ok
+  def resume_node(node), do: set_pause(context!("resume_node/1"), node, false)
+
+  defp set_pause(ctx, node, pause?) do
+    ordinary!(ctx, node, "paused")
+    up!(ctx, node)
+    Mesh.ensure(ctx)
+    text = "#{if pause?, do: "pause", else: "resume"} node #{inspect(node)}"
+    command(ctx, Native.pause_node(ctx.session, ctx.id, node, pause?), text, {node, pause?})
+  end
+
+  @doc """
+  Stops one process for a time, in virtual milliseconds.
+
+      Lockstep.Cluster.pause(server, 3_000)
+  """
+  @spec pause(pid(), non_neg_integer()) :: :ok
+  def pause(pid, milliseconds) do
+    ctx = context!("pause/2")
+    time!(milliseconds, :invalid_time)
+    unless is_pid(pid) and Native.node_of(ctx.session, pid), do: error({:unknown_process, pid})
+    next = Native.pause(ctx.session, ctx.id, pid, milliseconds * 1000)
+    command(ctx, next, "pause #{inspect(pid)} for #{milliseconds} ms", {pid, milliseconds})
+  end
+
+  @doc """
+  Watches a node: when it is stopped or crashes, the caller gets `{:nodedown, node}`, once for each call of this function.
   """
   @spec monitor_node(node()) :: :ok
   def monitor_node(node) do
     ctx = context!("monitor_node/1")
-    check_known(ctx, node)
+    known?(ctx, node)
     command(ctx, Native.monitor_node(ctx.session, ctx.id, node, false, true), "watch node #{inspect(node)}", node)
   end
 
@@ -236,55 +330,235 @@ defmodule Lockstep.Cluster do
   @doc """
   Cuts two groups of nodes off from each other, with a mode.
 
-      Lockstep.Cluster.partition([:a], [:b, :c], :defer)
+      Lockstep.Cluster.partition([:a], [:b, :c], :tcp)
   """
   @spec partition([node()], [node()], mode()) :: :ok
   def partition(group, other, mode), do: cut(context!("partition/3"), [group, other], mode)
 
   defp cut(ctx, groups, mode) do
-    unless mode in @modes, do: error({:unknown_mode, mode})
-    check_groups(ctx, groups)
+    mode!(mode)
+    groups!(ctx, groups)
+    if mode == :tcp, do: Mesh.ensure(ctx)
     text = "partition #{Enum.map_join(groups, " | ", &inspect/1)} (#{mode})"
     command(ctx, Native.partition(ctx.session, ctx.id, groups, mode), text, {groups, mode})
   end
 
-  defp check_groups(ctx, groups) do
-    for group <- List.wrap(groups),
-        not (is_list(group) and Enum.all?(group, &name?/1)),
-        do: error({:not_nodes, group})
+  @doc """
+  Cuts the way from some nodes to others, and not the way back.
 
-    if length(groups) < 2 or [] in groups, do: error({:empty_group, groups})
-    nodes = Enum.concat(groups)
-    for node <- nodes, do: check_known(ctx, node)
-    if @control in nodes, do: error({:control_node, "partitioned"})
+  With `:tcp` (the default) the deaf side gives up the other after `net_ticktime`, and tells it.
 
-    case nodes -- Enum.uniq(nodes) do
-      [] -> :ok
-      [node | _] -> error({:overlapping_groups, node})
-    end
+      Lockstep.Cluster.partition_oneway(:a, :b)
+      Lockstep.Cluster.partition_oneway([:a, :b], [:c], :drop)
+  """
+  @spec partition_oneway(node() | [node()], node() | [node()], mode()) :: :ok
+  def partition_oneway(from, to, mode \\ :tcp) do
+    ctx = context!("partition_oneway/2")
+    mode!(mode)
+    {from, to} = ways!(ctx, from, to, "partitioned")
+    if mode == :tcp, do: Mesh.ensure(ctx)
+    text = "cut #{inspect(from)} -> #{inspect(to)} (#{mode})"
+    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, mode), text, {from, to, mode})
+  end
+
+  defp ways!(ctx, from, to, action) do
+    ways = {several!(ctx, from, action), several!(ctx, to, action)}
+    both = Enum.filter(elem(ways, 0), &(&1 in elem(ways, 1)))
+    if both == [], do: ways, else: error({:overlapping_groups, hd(both)})
   end
 
   @doc """
   Heals every partition. Deferred messages are delivered, in the order they were sent, before it returns.
   """
   @spec heal() :: :ok
-  def heal do
-    ctx = context!("heal/0")
-    command(ctx, Native.heal(ctx.session, ctx.id), "heal", nil)
+  def heal, do: heal_in(context!("heal/0"), :all, "heal")
+
+  @doc """
+  Heals the partitions around one node.
+  """
+  @spec heal(node()) :: :ok
+  def heal(node) do
+    ctx = context!("heal/1")
+    ordinary!(ctx, node, "partitioned")
+    heal_in(ctx, {:node, node}, "heal #{inspect(node)}")
   end
 
   @doc """
-  Sets how long a partition lasts, in virtual milliseconds, before monitors across it fire with `:noconnection`.
+  Heals what lies between two nodes.
+  """
+  @spec heal(node(), node()) :: :ok
+  def heal(a, b) do
+    ctx = context!("heal/2")
+    pair!(ctx, a, b, "partitioned")
+    heal_in(ctx, {:between, a, b}, "heal #{inspect(a)} - #{inspect(b)}")
+  end
 
-  The default is 15,000.
+  defp heal_in(ctx, scope, text), do: command(ctx, Native.heal(ctx.session, ctx.id, scope), text, scope)
+
+  @doc """
+  Holds back all that is sent from some nodes to others, until it is released. No side notices anything.
+
+      Lockstep.Cluster.hold(:a, :b)
+  """
+  @spec hold(node() | [node()], node() | [node()]) :: :ok
+  def hold(from, to) do
+    ctx = context!("hold/2")
+    {from, to} = ways!(ctx, from, to, "held back")
+    text = "hold #{inspect(from)} -> #{inspect(to)}"
+    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, :hold), text, {from, to})
+  end
+
+  @doc """
+  Releases what `hold/2` holds back; it arrives in order, when the schedule says so.
+  """
+  @spec release(node() | [node()], node() | [node()]) :: :ok
+  def release(from, to) do
+    ctx = context!("release/2")
+    {from, to} = ways!(ctx, from, to, "held back")
+    text = "release #{inspect(from)} -> #{inspect(to)}"
+    command(ctx, Native.release(ctx.session, ctx.id, from, to), text, {from, to})
+  end
+
+  @doc """
+  Closes the connection between two nodes, as `Node.disconnect/1` on the first does: that side knows at once, the other
+  learns of it. Whether there was one.
+  """
+  @spec disconnect(node(), node()) :: boolean()
+  def disconnect(a, b) do
+    ctx = context!("disconnect/2")
+    pair!(ctx, a, b, "disconnected")
+    Mesh.ensure(ctx)
+    disconnected? = Turn.take(Native.disconnect(ctx.session, ctx.id, a, b))
+    Turn.note(ctx, fn -> {"disconnect #{inspect(a)} from #{inspect(b)}: #{disconnected?}", {a, b}} end)
+    disconnected?
+  end
+
+  @doc """
+  Connects two nodes at once, without any message. Whether they are connected then.
+  """
+  @spec connect(node(), node()) :: boolean()
+  def connect(a, b) do
+    ctx = context!("connect/2")
+    pair!(ctx, a, b, "connected")
+    Mesh.ensure(ctx)
+    connected? = Turn.take(Native.join(ctx.session, ctx.id, a, b))
+    Turn.note(ctx, fn -> {"connect #{inspect(a)} and #{inspect(b)}: #{connected?}", {a, b}} end)
+    connected?
+  end
+
+  @doc """
+  Cuts two nodes off from each other and heals that, several times.
+
+    * `times:` - how often (default 3)
+    * `down:` and `up:` - how long, in virtual milliseconds (default 1,000 each)
+    * `mode:` - as in `partition/3` (default `:tcp`)
+
+  Returns when it is over.
+
+      Lockstep.Cluster.flap(:a, :b, times: 5, down: 200)
+  """
+  @spec flap(node(), node(), keyword()) :: :ok
+  def flap(a, b, options \\ []) do
+    ctx = context!("flap/3")
+    pair!(ctx, a, b, "partitioned")
+    %{times: times, down: down, up: up, mode: mode} = flap_options!(options)
+
+    for _ <- 1..times//1 do
+      partition([a], [b], mode)
+      Runtime.Mailbox.pause(down)
+      heal(a, b)
+      Runtime.Mailbox.pause(up)
+    end
+
+    :ok
+  end
+
+  defp flap_options!(options) do
+    defaults = [times: 3, down: 1000, up: 1000, mode: :tcp]
+    unless Keyword.keyword?(options), do: error({:not_options, options})
+
+    for {option, _} <- options,
+        not Keyword.has_key?(defaults, option),
+        do: error({:unknown_option, option, Keyword.keys(defaults)})
+
+    all = Map.new(Keyword.merge(defaults, options))
+    mode!(all.mode)
+    for option <- [:times, :down, :up], do: time!(all[option], :invalid_time)
+    all
+  end
+
+  @doc """
+  Sets how long messages between nodes are under way: a range of virtual milliseconds.
+
+  The default is `0..max_latency` (`Lockstep.Runner.run/2`).
+
+      Lockstep.Cluster.set_latency(50..200)
+  """
+  @spec set_latency(Range.t()) :: :ok
+  def set_latency(range), do: latency(context!("set_latency/1"), nil, range, "")
+
+  @doc """
+  Sets how long messages between two nodes are under way, in both directions.
+
+      Lockstep.Cluster.set_latency(:a, :b, 50..200)
+  """
+  @spec set_latency(node(), node(), Range.t()) :: :ok
+  def set_latency(a, b, range) do
+    ctx = context!("set_latency/3")
+    pair!(ctx, a, b, "slowed down")
+    latency(ctx, {a, b}, range, " #{inspect(a)} - #{inspect(b)}")
+  end
+
+  defp latency(ctx, between, range, where) do
+    latency!(range)
+    next = Native.set_latency(ctx.session, ctx.id, between, range.first * 1000, range.last * 1000)
+    command(ctx, next, "set latency#{where} #{range.first}..#{range.last} ms", {between, range})
+  end
+
+  @doc """
+  Sets how long a partition lasts, in virtual milliseconds, before it is noticed.
+
+  The default is 15,000 for the modes `:drop` and `:defer`, and 60,000 for `:tcp`.
   """
   @spec set_ticktime(non_neg_integer()) :: :ok
   def set_ticktime(milliseconds) do
     ctx = context!("set_ticktime/1")
-    unless is_integer(milliseconds) and milliseconds >= 0, do: error({:invalid_ticktime, milliseconds})
+    time!(milliseconds, :invalid_ticktime)
     next = Native.set_tick_time(ctx.session, ctx.id, milliseconds * 1000)
     command(ctx, next, "set tick time #{milliseconds} ms", milliseconds)
   end
+
+  @doc """
+  Sets the clock of a node: its system time. Monotonic time and timers go on as they did.
+
+    * `offset:` - how far it is ahead of the true time, in virtual milliseconds; negative for behind
+    * `jump:` - how far it jumps from where it is
+    * `drift:` - how much too fast it is, in microseconds a second (ppm); negative for too slow
+
+  Who monitors the time offset on that node (`:erlang.monitor(:time_offset, :clock_service)`) is told of it.
+
+      Lockstep.Cluster.set_clock(:a, offset: -500)
+      Lockstep.Cluster.set_clock(:b, drift: 200)
+  """
+  @spec set_clock(node(), keyword(integer())) :: :ok
+  def set_clock(node, options) do
+    ctx = context!("set_clock/2")
+    ordinary!(ctx, node, "given another clock")
+    Clocks.set(ctx, node, options)
+  end
+
+  @doc """
+  Ends all faults and waits until the cluster has come to rest, so that convergence can be asserted.
+
+  Partitions heal, held messages are released, paused nodes go on, nodes that were stopped or have crashed are started
+  again as they were first started, and every two nodes are connected. Then virtual time passes: as long as messages
+  between nodes are under way, and `quiet:` more (default 1,000 virtual ms), for at most `within:` (default 120,000).
+
+      Lockstep.Cluster.settle()
+      assert Lockstep.Cluster.run(:a, &MyApp.state/0) == Lockstep.Cluster.run(:b, &MyApp.state/0)
+  """
+  @spec settle(keyword()) :: :ok
+  def settle(options \\ []), do: Settle.settle(context!("settle/1"), options)
 
   ## Helpers
 
@@ -300,28 +574,4 @@ defmodule Lockstep.Cluster do
     Turn.note(ctx, fn -> {"list the cluster", nodes} end)
     nodes
   end
-
-  defp check_up(ctx, node) do
-    unless check_known(ctx, node), do: error({:node_down, node})
-  end
-
-  # Whether the node is up. No scheduling point: the operation that follows is one.
-  defp check_known(ctx, node) do
-    unless name?(node), do: error({:not_a_node, node})
-    nodes = Native.nodes(ctx.session)
-
-    case List.keyfind(nodes, node, 0) do
-      {_, up?} -> up?
-      nil -> error({:unknown_node, node, for({known, _} <- nodes, do: known)})
-    end
-  end
-
-  defp name?(name), do: is_atom(name) and name not in [nil, true, false, :undefined]
-
-  defp context!(function) do
-    Context.get() || raise OutsideRunError, call: "Lockstep.Cluster.#{function}"
-  end
-
-  @spec error(tuple()) :: no_return()
-  defp error(reason), do: raise(ClusterError, reason: reason)
 end

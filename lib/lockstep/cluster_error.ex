@@ -14,6 +14,13 @@ defmodule Lockstep.ClusterError do
     * `{:empty_group, groups}` - a group of a partition has no nodes
     * `{:unknown_mode, term}` - not a partition mode
     * `{:invalid_ticktime, term}` - not a number of milliseconds
+    * `{:invalid_time, term}` - not a number of milliseconds, or a number of times
+    * `{:invalid_latency, term}` - not a range of milliseconds
+    * `{:same_node, node}` - two different nodes are needed
+    * `{:not_options, term}` - not a keyword list
+    * `{:unknown_option, option, known}` - no such option; `known` are those there are
+    * `{:bad_option, {option, term}}` - no value for this option
+    * `{:application, node, application, reason}` - the application could not be started on the node
   """
   defexception [:reason]
 
@@ -53,7 +60,31 @@ defmodule Lockstep.ClusterError do
     "a group of the partition is empty: #{inspect(groups)}; give at least two groups of at least one node each"
   end
 
-  defp text({:unknown_mode, mode}), do: "unknown partition mode #{inspect(mode)}; use :drop or :defer"
+  defp text({:unknown_mode, mode}), do: "unknown partition mode #{inspect(mode)}; use :drop, :defer or :tcp"
+
+  defp text({:same_node, node}), do: "expected two different nodes, got #{inspect(node)} twice"
+
+  defp text({:not_options, term}) do
+    "expected options as a non-empty keyword list, got: #{inspect(term)}; write them as [option: value]"
+  end
+
+  defp text({:unknown_option, option, known}) do
+    "unknown option #{inspect(option)}; there are #{Enum.map_join(known, ", ", &inspect/1)}"
+  end
+
+  defp text({:bad_option, {option, value}}), do: "bad value for option #{inspect(option)}: #{inspect(value)}"
+
+  defp text({:application, node, application, reason}) do
+    "application #{inspect(application)} cannot be started on node #{inspect(node)}: #{inspect(reason)}"
+  end
+
+  defp text({:invalid_time, time}) do
+    "expected a non-negative integer (milliseconds, or a number of times), got: #{inspect(time)}"
+  end
+
+  defp text({:invalid_latency, range}) do
+    "expected the latency as a range of milliseconds, got: #{inspect(range)}; write it as 0..50"
+  end
 
   defp text({:invalid_ticktime, time}) do
     "expected the tick time as a non-negative integer of milliseconds, got: #{inspect(time)}; the default is 15_000"

@@ -101,18 +101,50 @@ defmodule Lockstep.Native do
   def access_table(_session, _me, _table, _entry, _write?), do: err()
   @spec yield(session(), id()) :: next()
   def yield(_session, _me), do: err()
-  @spec partition(session(), id(), [[node()]], :drop | :defer) :: next()
+  @type mode :: :drop | :defer | :tcp | :hold
+  @spec partition(session(), id(), [[node()]], mode()) :: next()
   def partition(_session, _me, _groups, _mode), do: err()
-  @spec heal(session(), id()) :: next()
-  def heal(_session, _me), do: err()
+  @spec cut_one_way(session(), id(), [node()], [node()], mode()) :: next()
+  def cut_one_way(_session, _me, _from, _to, _mode), do: err()
+  @spec heal(session(), id(), :all | {:node, node()} | {:between, node(), node()}) :: next()
+  def heal(_session, _me, _scope), do: err()
+  @spec release(session(), id(), [node()], [node()]) :: next()
+  def release(_session, _me, _from, _to), do: err()
+  @spec set_latency(session(), id(), {node(), node()} | nil, natural(), natural()) :: next()
+  def set_latency(_session, _me, _between, _min, _max), do: err()
   @spec set_tick_time(session(), id(), natural()) :: next()
   def set_tick_time(_session, _me, _micros), do: err()
   @spec stop_node(session(), id(), node()) :: next()
   def stop_node(_session, _me, _node), do: err()
-  @spec start_node(session(), id(), node()) :: next()
-  def start_node(_session, _me, _node), do: err()
+  @spec crash_node(session(), id(), node()) :: next()
+  def crash_node(_session, _me, _node), do: err()
+  @spec start_node(session(), id(), node(), connect? :: boolean()) :: next()
+  def start_node(_session, _me, _node, _connect?), do: err()
+  @spec pause_node(session(), id(), node(), boolean()) :: next()
+  def pause_node(_session, _me, _node, _on?), do: err()
+  @spec pause(session(), id(), pid(), natural()) :: next()
+  def pause(_session, _me, _pid, _micros), do: err()
+
+  @type setting ::
+          {:hidden, boolean()}
+          | {:auto_connect, :always | :never | :once}
+          | {:allow, [node()]}
+          | {:cookie, node() | nil, atom()}
+          | {:tick, natural(), natural()}
+  @spec configure(session(), id(), node(), setting()) :: next()
+  def configure(_session, _me, _node, _setting), do: err()
+  @spec join(session(), id(), node(), node()) :: next()
+  def join(_session, _me, _a, _b), do: err()
+  @spec connect(session(), id(), node(), natural()) :: next()
+  def connect(_session, _me, _node, _number), do: err()
+  @spec disconnect(session(), id(), node(), node()) :: next()
+  def disconnect(_session, _me, _from, _node), do: err()
   @spec monitor_node(session(), id(), node(), boolean(), boolean()) :: next()
   def monitor_node(_session, _me, _node, _lost?, _on?), do: err()
+  @typedoc "Whether visible and whether hidden nodes are meant."
+  @type kinds :: {boolean(), boolean()}
+  @spec monitor_nodes(session(), id(), shape :: natural(), kinds(), boolean()) :: next()
+  def monitor_nodes(_session, _me, _shape, _kinds, _on?), do: err()
 
   # What a process does besides, while it has its turn
 
@@ -128,6 +160,8 @@ defmodule Lockstep.Native do
   def daemon(_session, _pid), do: err()
   @spec owner(session(), pid()) :: :ok | {:error, atom()}
   def owner(_session, _pid), do: err()
+  @spec draw(session(), pos_integer()) :: natural()
+  def draw(_session, _count), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
 
@@ -147,6 +181,14 @@ defmodule Lockstep.Native do
   def nodes(_session), do: err()
   @spec visible(session(), node()) :: [node()]
   def visible(_session, _node), do: err()
+  @spec connections(session(), node()) :: [{node(), connection_id :: natural(), hidden? :: boolean()}]
+  def connections(_session, _node), do: err()
+  @spec neighbours(session(), node()) :: [node()]
+  def neighbours(_session, _node), do: err()
+  @spec node_names(session()) :: [node()]
+  def node_names(_session), do: err()
+  @spec under_way(session()) :: natural()
+  def under_way(_session), do: err()
   @spec names(session(), node()) :: [atom()]
   def names(_session, _node), do: err()
   @spec info(session(), pid()) :: {[pid()], boolean(), atom(), natural()} | {:error, atom()}

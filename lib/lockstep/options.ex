@@ -71,6 +71,14 @@ defmodule Lockstep.Options do
       default: [],
       doc: "simulated nodes to start before the function"
     ],
+    faults: [
+      type: :faults,
+      default: [],
+      doc:
+        "faults that each seed may draw, from the start of the first node to `Lockstep.Cluster.settle/1`: `partition:`, " <>
+          "`crash:` (`[max: 1, restart: true]`), `pause:` (a node hangs), `disconnect:`, each `true` or with `max:`; " <>
+          "`latency:` (a range of virtual ms), `clock_skew:` (the most, in virtual ms). Each seed has a part of them"
+    ],
     escapes: [
       type: {:one_of, [:warn, :raise, :allow]},
       default: :warn,

@@ -29,6 +29,7 @@ defmodule Lockstep.Simulation do
           fail_on: [:crash | :blocked],
           await: :main | :quiescence,
           nodes: [node()],
+          faults: keyword(),
           escapes: :warn | :raise | :allow,
           record: boolean()
         }
@@ -53,7 +54,7 @@ defmodule Lockstep.Simulation do
     Process.flag(:trap_exit, true)
     Process.monitor(caller)
     store = :ets.new(:lockstep_store, [:public])
-    :ets.insert(store, {:escapes, config.escapes})
+    :ets.insert(store, [{:escapes, config.escapes}, {:faults, config.faults}])
     session = Native.new(settings(config), self())
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))

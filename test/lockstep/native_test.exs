@@ -147,9 +147,9 @@ defmodule Lockstep.NativeTest do
     session = session()
     assert {:error, :not_your_turn} = Native.finish(session, 0, [])
     {:go, child} = Native.spawn(session, 0, :nonode@nohost, false, nil, nil)
-    assert {:error, :not_your_turn} = Native.start_node(session, child, :never_started)
+    assert {:error, :not_your_turn} = Native.start_node(session, child, :never_started, true)
     assert {:error, :not_your_turn} = Native.stop_node(session, child, :never_started)
-    assert {:go, :first} = Native.start_node(session, 0, :first)
+    assert {:go, :first} = Native.start_node(session, 0, :first, true)
     assert [{:nonode@nohost, true}, {:first, true}] = Native.nodes(session)
     # The object of the event is the node's number.
     assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
@@ -159,14 +159,14 @@ defmodule Lockstep.NativeTest do
     session = session()
     assert Native.visible(session, :nobody) == []
     assert Native.names(session, :nobody) == []
-    assert {:go, :first} = Native.start_node(session, 0, :first)
+    assert {:go, :first} = Native.start_node(session, 0, :first, true)
     assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
   end
 
   test "names and nodes may be written in any script" do
     session = session()
     names = [:日本, :é, :Ωμέγα, :"with space", :plain]
-    for name <- names, do: assert({:go, ^name} = Native.start_node(session, 0, name))
+    for name <- names, do: assert({:go, ^name} = Native.start_node(session, 0, name, true))
     assert Enum.map(Native.nodes(session), &elem(&1, 0)) == [:nonode@nohost | names]
     {:go, true} = Native.register(session, 0, :名前, Identity.pid(0, 0))
     assert Native.names(session, :nonode@nohost) == [:名前]

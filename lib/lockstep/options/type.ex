@@ -36,6 +36,7 @@ defmodule Lockstep.Options.Type do
   def cast(:path, path) when is_binary(path) and path != "", do: {:ok, path}
   def cast(:path, _), do: {:error, "expected the path of a file or of a directory, as a string"}
   def cast(:nodes, nodes), do: cast_nodes(nodes)
+  def cast(:faults, faults), do: Lockstep.Options.Faults.cast(faults)
   def cast(:concurrency, 1), do: {:ok, 1}
 
   def cast(:concurrency, number) when is_integer(number) and number > 1,

@@ -24,9 +24,15 @@ defmodule Lockstep.Report.Words do
     :yield,
     :down,
     :exit_signal,
-    :look
+    :linked,
+    :watched,
+    :look,
+    :join,
+    :configure,
+    :monitor_nodes
   ]
-  @cluster [:partition, :heal, :tick, :start_node, :stop_node, :set_tick_time]
+  @cluster ~w(partition cut heal release tick connected disconnected refused disconnect set_latency set_tick_time
+              start_node stop_node crash_node pause_node pause)a
 
   # What is said to a service and by it, except for what is printed.
   @asides ~r/^(receive \{:(io_reply|"\$lockstep_service"), |whereis :(user|standard_error): )/
@@ -48,7 +54,10 @@ defmodule Lockstep.Report.Words do
   @doc "The events worth a row, in words. `services` are the processes that a node has by itself."
   @spec of([map()], Names.names(), [non_neg_integer()]) :: [map()]
   def of(events, names, services \\ []) do
-    for event <- events, event.process not in services, worth_a_row?(event), not to_start_service?(event, services) do
+    for event <- events,
+        event.process not in services or event.kind in @cluster,
+        worth_a_row?(event),
+        not to_start_service?(event, services) do
       %{event | text: text(event.text, names)}
     end
   end

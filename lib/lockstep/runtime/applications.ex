@@ -45,7 +45,36 @@ defmodule Lockstep.Runtime.Applications do
 
   defp read(function, args) do
     ctx = Context.get()
-    if ctx != nil and controlled?(ctx), do: guest(function, args), else: apply(:application, function, args)
+
+    cond do
+      ctx == nil -> apply(:application, function, args)
+      controlled?(ctx) -> guest(function, args)
+      :ets.member(ctx.store, {:node_env, ctx.node}) -> read_own(ctx, function, args)
+      true -> apply(:application, function, args)
+    end
+  end
+
+  # A node that was started with an environment of its own.
+  defp read_own(ctx, :get_env, [app, key | default]) do
+    case {:ets.lookup(ctx.store, {:node_env, ctx.node, app, key}), default} do
+      {[{_, value}], []} -> {:ok, value}
+      {[{_, value}], _} -> value
+      {[], _} -> apply(:application, :get_env, [app, key | default])
+    end
+  end
+
+  defp read_own(ctx, function, args) do
+    if String.contains?(Atom.to_string(function), "env"), do: Services.ensure(ctx, :application_controller)
+    if controlled?(ctx), do: guest(function, args), else: apply(:application, function, args)
+  end
+
+  @doc "Gives a node that is being started its own values of some keys."
+  @spec set_node_env(Context.t(), node(), keyword(keyword())) :: :ok
+  def set_node_env(ctx, node, env) do
+    :ets.match_delete(ctx.store, {{:node_env, node, :_, :_}, :_})
+    for {app, values} <- env, {key, value} <- values, do: :ets.insert(ctx.store, {{:node_env, node, app, key}, value})
+    if env != [], do: :ets.insert(ctx.store, {{:node_env, node}, true})
+    :ok
   end
 
   defp controlled?(ctx), do: Services.running?(ctx, :application_controller)
@@ -69,6 +98,9 @@ defmodule Lockstep.Runtime.Applications do
     loaded = :ets.match_object(:ac_tab, {{:loaded, :_}, :_})
     :ets.insert(table, Enum.map(loaded, &specification/1))
     :ets.insert(table, :ets.match_object(:ac_tab, {{:env, :_, :_}, :_}))
+    ctx = Context.get()
+    own = :ets.match(ctx.store, {{:node_env, ctx.node, :"$1", :"$2"}, :"$3"})
+    :ets.insert(table, for([app, key, value] <- own, do: {{:env, app, key}, value}))
   end
 
   defp specification({{:loaded, app} = key, specification}) when app in @of_the_vm do

@@ -21,6 +21,7 @@ defmodule Lockstep.Runtime.Base do
     # All processes of a run share a scheduler: only one of them runs at a time, and so it is never woken on another core.
     real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], settings ++ [{:scheduler, parent.scheduler}])
     :ok = Native.born(parent.session, id, pid, real)
+    if parent.service?, do: Native.daemon(parent.session, pid)
     remember_birth(parent, id, node, call)
     if id > 0, do: Leader.inherit(parent, id)
     pid
@@ -52,7 +53,8 @@ defmodule Lockstep.Runtime.Base do
   end
 
   defp node_number(parent, node) do
-    Enum.find_index(Native.nodes(parent.session), fn {name, _up?} -> name == node end)
+    # One that was never started will never tell of the process either.
+    Enum.find_index(Native.nodes(parent.session), fn {name, _up?} -> name == node end) || 0
   end
 
   @doc false

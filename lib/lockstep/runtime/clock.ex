@@ -26,19 +26,53 @@ defmodule Lockstep.Runtime.Clock do
 
   @doc "`:erlang.system_time/0` and `:os.system_time/0`."
   @spec system_time() :: integer()
-  def system_time, do: read(&convert(&1 + @system_start, :native), fn -> :erlang.system_time() end)
+  def system_time, do: read_system(&convert(&1, :native), fn -> :erlang.system_time() end)
 
   @doc "`:erlang.system_time/1` and `:os.system_time/1`."
   @spec system_time(:erlang.time_unit()) :: integer()
-  def system_time(unit), do: read(&convert(&1 + @system_start, unit), fn -> :erlang.system_time(unit) end)
+  def system_time(unit), do: read_system(&convert(&1, unit), fn -> :erlang.system_time(unit) end)
 
-  @doc "`:erlang.time_offset/0`; constant, so no scheduling point."
+  @doc "`:erlang.time_offset/0`."
   @spec time_offset() :: integer()
-  def time_offset, do: if(Context.inside?(), do: convert(@offset, :native), else: :erlang.time_offset())
+  def time_offset, do: time_offset(:native)
 
-  @doc "`:erlang.time_offset/1`."
+  @doc "`:erlang.time_offset/1`. Where nobody has set the clock it is constant, and asking no scheduling point."
   @spec time_offset(:erlang.time_unit()) :: integer()
-  def time_offset(unit), do: if(Context.inside?(), do: convert(@offset, unit), else: :erlang.time_offset(unit))
+  def time_offset(unit) do
+    case Context.get() do
+      nil -> :erlang.time_offset(unit)
+      ctx -> ctx |> offset(:ets.member(ctx.store, {:clock, ctx.node})) |> convert(unit)
+    end
+  end
+
+  defp offset(_ctx, false), do: @offset
+  defp offset(ctx, true), do: @offset + skew_at(ctx, ctx.node, micros(ctx))
+
+  @doc "The time offset of a node, in native units, for its monitors."
+  @spec time_offset_of(Context.t(), node()) :: integer()
+  def time_offset_of(ctx, node), do: convert(@offset + skew_at(ctx, node, Native.now(ctx.session)), :native)
+
+  @doc "How far the clock of a node is ahead at a moment, in microseconds (`Lockstep.Cluster.set_clock/2`)."
+  @spec skew_at(Context.t(), node(), non_neg_integer()) :: integer()
+  def skew_at(ctx, node, micros) do
+    case :ets.lookup(ctx.store, {:clock, node}) do
+      [{_, offset, drift, since}] -> offset + div((micros - since) * drift, 1_000_000)
+      [] -> 0
+    end
+  end
+
+  @doc "How much too fast the clock of a node is, in microseconds a second."
+  @spec drift(Context.t(), node()) :: integer()
+  def drift(ctx, node) do
+    case :ets.lookup(ctx.store, {:clock, node}) do
+      [{_, _offset, drift, _since}] -> drift
+      [] -> 0
+    end
+  end
+
+  @doc "What a reading of the clock touches."
+  @spec object() :: pos_integer()
+  def object, do: @object
 
   @doc "`:os.perf_counter/0`."
   @spec perf_counter() :: integer()
@@ -50,7 +84,7 @@ defmodule Lockstep.Runtime.Clock do
 
   @doc "`:erlang.timestamp/0` and `:os.timestamp/0`."
   @spec timestamp() :: :erlang.timestamp()
-  def timestamp, do: read(&triple(&1 + @system_start), fn -> :erlang.timestamp() end)
+  def timestamp, do: read_system(&triple/1, fn -> :erlang.timestamp() end)
 
   @doc "`:erlang.now/0`: no two readings on a node are the same."
   @spec now() :: :erlang.timestamp()
@@ -58,7 +92,7 @@ defmodule Lockstep.Runtime.Clock do
     case Context.get() do
       # Applied, because a plain call of it is a compiler warning.
       nil -> apply(:erlang, :now, [])
-      ctx -> ctx |> strictly_increasing(micros(ctx) + @system_start) |> triple()
+      ctx -> ctx |> strictly_increasing(ctx |> micros() |> system(ctx)) |> triple()
     end
   end
 
@@ -76,11 +110,11 @@ defmodule Lockstep.Runtime.Clock do
 
   @doc "`:erlang.universaltime/0` and `:calendar.universal_time/0`."
   @spec universaltime() :: :calendar.datetime()
-  def universaltime, do: read(&datetime(&1 + @system_start), fn -> :erlang.universaltime() end)
+  def universaltime, do: read_system(&datetime/1, fn -> :erlang.universaltime() end)
 
   @doc "`:erlang.localtime/0` and `:calendar.local_time/0`; the local time of a simulated cluster is UTC."
   @spec localtime() :: :calendar.datetime()
-  def localtime, do: read(&datetime(&1 + @system_start), fn -> :erlang.localtime() end)
+  def localtime, do: read_system(&datetime/1, fn -> :erlang.localtime() end)
 
   @doc "`:erlang.localtime_to_universaltime/1`."
   @spec localtime_to_universaltime(:calendar.datetime()) :: :calendar.datetime()
@@ -100,11 +134,11 @@ defmodule Lockstep.Runtime.Clock do
 
   @doc "`:erlang.date/0`."
   @spec date() :: :calendar.date()
-  def date, do: read(&elem(datetime(&1 + @system_start), 0), fn -> :erlang.date() end)
+  def date, do: read_system(&elem(datetime(&1), 0), fn -> :erlang.date() end)
 
   @doc "`:erlang.time/0`."
   @spec time() :: :calendar.time()
-  def time, do: read(&elem(datetime(&1 + @system_start), 1), fn -> :erlang.time() end)
+  def time, do: read_system(&elem(datetime(&1), 1), fn -> :erlang.time() end)
 
   @doc "System time at the start of a run, in microseconds."
   @spec system_start() :: integer()
@@ -134,6 +168,15 @@ defmodule Lockstep.Runtime.Clock do
   @doc "The moment, in microseconds since the start of the run, at which monotonic time reaches so many milliseconds."
   @spec at_monotonic_ms(integer()) :: integer()
   def at_monotonic_ms(milliseconds), do: milliseconds * 1000 - @monotonic_start
+
+  defp read_system(inside, outside) do
+    case Context.get() do
+      nil -> outside.()
+      ctx -> ctx |> micros() |> system(ctx) |> inside.()
+    end
+  end
+
+  defp system(micros, ctx), do: micros + @system_start + skew_at(ctx, ctx.node, micros)
 
   defp read(inside, outside) do
     case Context.get() do

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Context do
   @random :"$lockstep_random"
 
   @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
-  defstruct @enforce_keys
+  defstruct @enforce_keys ++ [service?: false]
 
   @type t :: %__MODULE__{
           session: reference(),
@@ -16,7 +16,8 @@ defmodule Lockstep.Runtime.Context do
           store: :ets.tid(),
           warden: pid(),
           scheduler: pos_integer(),
-          record?: boolean()
+          record?: boolean(),
+          service?: boolean()
         }
 
   @doc "The caller's place in its run; `nil` outside of one."
@@ -32,6 +33,10 @@ defmodule Lockstep.Runtime.Context do
     :erlang.put(@key, context)
     :ok
   end
+
+  @doc "Makes the caller, and all that it starts, part of the machinery of its node: no process of the program."
+  @spec serve() :: :ok
+  def serve, do: put(%{get() | service?: true})
 
   @doc "Whether the caller is a process of a run."
   @spec inside?() :: boolean()

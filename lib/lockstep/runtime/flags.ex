@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Flags do
   # Process flags. Those that would change how the run itself works are only remembered.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Information, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Information, Subscriptions, Turn}
 
   @flags :"$lockstep_flags"
   @defaults %{error_handler: :error_handler, sensitive: false}
@@ -19,7 +19,7 @@ defmodule Lockstep.Runtime.Flags do
     :async_dist
   ]
   # The VM's own business.
-  @escapes [:scheduler, :monitor_nodes]
+  @escapes [:scheduler]
 
   @doc "`:erlang.process_flag/2`."
   @spec process_flag(atom(), term()) :: term()
@@ -41,6 +41,11 @@ defmodule Lockstep.Runtime.Flags do
   defp set(ctx, :save_calls, count) when count in 0..10_000, do: save_calls(ctx, ctx.id, count)
   defp set(_ctx, flag, value) when flag in @harmless, do: :erlang.process_flag(flag, value)
   defp set(_ctx, flag, value) when flag in @escapes, do: Escape.call(:erlang, :process_flag, [flag, value], nil)
+  defp set(ctx, :monitor_nodes, on?) when is_boolean(on?), do: Subscriptions.set(ctx, %{}, on?)
+
+  defp set(ctx, {:monitor_nodes, options}, on?) when is_map(options) and is_boolean(on?),
+    do: Subscriptions.set(ctx, options, on?)
+
   # No flag, or no value for it: the VM says so.
   defp set(_ctx, flag, value), do: :erlang.process_flag(flag, value)
 

@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Leader do
   # given to print belongs to the run, and there is nothing to read.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output, Turn}
+  alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output, Services, Turn}
 
   @doc "`:erlang.group_leader/0`."
   @spec group_leader() :: pid()
@@ -38,12 +38,25 @@ defmodule Lockstep.Runtime.Leader do
 
   defp resolve(ctx, id) do
     case :ets.lookup(ctx.store, {:leader, id}) do
+      [{_, {:of_node, node}}] -> default(ctx, node)
       [{_, leader}] -> leader
-      [] -> default()
+      [] -> default(ctx, ctx.node)
     end
   end
 
-  defp default, do: Names.whereis(:user)
+  defp default(%{node: node}, node), do: Names.whereis(:user)
+
+  defp default(ctx, node) do
+    Services.ensure_on(ctx, node, :user)
+    Services.pid(ctx, node, :user) || Names.whereis(:user)
+  end
+
+  @doc "A process started from another node has its parent's group leader: its output goes home."
+  @spec share(Context.t(), non_neg_integer()) :: :ok
+  def share(parent, id) do
+    :ets.insert_new(parent.store, {{:leader, id}, {:of_node, parent.node}})
+    :ok
+  end
 
   @doc "A new process has its parent's group leader, also on another node."
   @spec inherit(Context.t(), non_neg_integer()) :: :ok

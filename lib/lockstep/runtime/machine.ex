@@ -19,6 +19,8 @@ defmodule Lockstep.Runtime.Machine do
     multi_scheduling: :enabled
   }
 
+  @host ~c"nohost"
+
   # Properties of the VM's build and settings.
   @native ~w(build_type build_flavor compat_rel debug_compiled driver_version emu_flavor emu_type endian
              fullsweep_after garbage_collection heap_sizes heap_type machine max_heap_size message_queue_data
@@ -32,12 +34,29 @@ defmodule Lockstep.Runtime.Machine do
     case {Context.inside?(), @constants} do
       {true, %{^item => value}} -> value
       {true, _} when item == :process_count -> length(Process.processes())
+      {true, _} when item == :creation -> creation(Context.get())
       {true, _} when item in @native -> :erlang.system_info(item)
       {true, _} when elem(item, 0) == :wordsize -> :erlang.system_info(item)
       {true, _} -> Escape.call(:erlang, :system_info, [item], nil)
       {false, _} -> :erlang.system_info(item)
     end
   end
+
+  # A node that is started again is another one (Distributed Erlang, "creation").
+  defp creation(ctx) do
+    case :ets.lookup(ctx.store, {:creation, ctx.node}) do
+      [{_, count}] -> count
+      [] -> 0
+    end
+  end
+
+  @doc "`:inet.gethostname/0`: all simulated nodes are on one host."
+  @spec gethostname() :: {:ok, charlist()}
+  def gethostname, do: if(Context.inside?(), do: {:ok, @host}, else: :inet.gethostname())
+
+  @doc "`:net_adm.localhost/0`."
+  @spec localhost() :: charlist()
+  def localhost, do: if(Context.inside?(), do: @host, else: :net_adm.localhost())
 
   @doc """
   `:erlang.statistics/1`. The time that has passed is virtual, and all of it counts as spent by the one scheduler there

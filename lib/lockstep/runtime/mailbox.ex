@@ -11,7 +11,7 @@ defmodule Lockstep.Runtime.Mailbox do
   # there too.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Monitor, Turn}
+  alias Lockstep.Runtime.{Connections, Context, Monitor, Subscriptions, Turn}
 
   @mailbox :"$lockstep_mailbox"
   @stash :"$lockstep_stash"
@@ -149,6 +149,13 @@ defmodule Lockstep.Runtime.Mailbox do
     done(:lists.reverse(seen, rest))
   end
 
+  @doc "Lets `time` virtual ms pass; what arrives meanwhile stays where it is."
+  @spec pause(non_neg_integer()) :: :ok
+  def pause(time) do
+    :timeout = await(fn _ -> :skip end, time)
+    :ok
+  end
+
   @doc "Everything that has been delivered, oldest first."
   @spec messages(Context.t()) :: [term()]
   def messages(ctx) do
@@ -208,7 +215,7 @@ defmodule Lockstep.Runtime.Mailbox do
   defp shown(_ctx, {:down, number, reason}, _arrived, dictionary), do: Monitor.message(dictionary, number, reason)
   defp shown(_ctx, {:not_spawned, id}, arrived, _dictionary), do: not_spawned(arrived[id])
   defp shown(_ctx, {:exit, from, reason}, _arrived, _dictionary), do: {:EXIT, from, reason}
-  defp shown(_ctx, {:nodedown, node}, _arrived, _dictionary), do: {:nodedown, node}
+  defp shown(_ctx, other, _arrived, _dictionary), do: news(other)
 
   @doc "The messages in a process dictionary read from outside, for reports."
   @spec messages_in(keyword()) :: [term()]
@@ -269,7 +276,11 @@ defmodule Lockstep.Runtime.Mailbox do
   defp message(_ctx, {:not_spawned, id}), do: not_spawned(content(id))
   defp message(_ctx, {:down, number, reason}), do: Monitor.fired(number, reason)
   defp message(_ctx, {:exit, from, reason}), do: {:EXIT, from, reason}
-  defp message(_ctx, {:nodedown, node}), do: {:nodedown, node}
+  defp message(_ctx, other), do: news(other)
+
+  defp news({:nodedown, node}), do: {:nodedown, node}
+  defp news({:connected, number, connected?}), do: Connections.answer(number, connected?)
+  defp news(event) when elem(event, 0) == :node, do: Subscriptions.message(event)
 
   # The answer to a request was made when the process was asked for, and says that it was started.
   defp not_spawned({:message, {tag, ref, :ok, _pid}}), do: {tag, ref, :error, :noconnection}

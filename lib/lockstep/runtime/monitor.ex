@@ -40,10 +40,12 @@ defmodule Lockstep.Runtime.Monitor do
     end
   end
 
-  # The offset of a clock that nobody sets never changes.
+  # Whoever sets the clock of the node looks here (`Lockstep.Cluster.set_clock/2`).
   defp set(ctx, :time_offset, _item, object, {tag, mode}) do
     {ref, number} = Identity.new_ref(ctx)
+    tag = if tag == :DOWN, do: :CHANGE, else: tag
     remember(number, ref, object, tag)
+    :ets.insert(ctx.store, {{:clock_monitor, ctx.node, number}, ctx.pid, ref, tag})
     if mode, do: :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
     ref
   end
@@ -132,6 +134,7 @@ defmodule Lockstep.Runtime.Monitor do
     Turn.note(ctx, fn -> {"demonitor", found} end)
     # One that has fired already keeps its entry: its message may still be on the way into the mailbox.
     if found, do: :erlang.put(@monitors, Map.delete(remembered(), number))
+    if found and not watched, do: :ets.delete(ctx.store, {:clock_monitor, ctx.node, number})
     if :flush in options and not found, do: Mailbox.drop_first(ctx, &match?({_, ^ref, _, _, _}, &1))
     if :info in options, do: found, else: true
   end

@@ -54,24 +54,59 @@ defmodule Lockstep.Runtime.Nodes do
     end
   end
 
-  defp list(ctx, kinds) do
+  defp list(ctx, kinds), do: for({node, _info} <- infos(ctx, kinds), do: node)
+
+  @doc "`:erlang.nodes/2`."
+  @spec nodes(atom() | [atom()], map()) :: [{node(), map()}]
+  def nodes(kinds, options) do
+    case Context.get() do
+      nil ->
+        apply(:erlang, :nodes, [kinds, options])
+
+      ctx ->
+        # Called for its badarg only.
+        _ = apply(:erlang, :nodes, [kinds, options])
+        wanted = for {key, true} <- options, do: key
+        for {node, info} <- infos(ctx, kinds), do: {node, Map.take(info, wanted)}
+    end
+  end
+
+  defp infos(ctx, kinds) do
     # Called for its badarg only.
     _ = :erlang.nodes(kinds)
     touch(ctx)
-    visible = Native.visible(ctx.session, ctx.node)
-    nodes = kinds |> List.wrap() |> Enum.flat_map(&of_kind(&1, ctx, visible)) |> Enum.uniq()
-    Turn.note(ctx, fn -> {"nodes: #{inspect(nodes)}", nodes} end)
-    nodes
+    connections = Native.connections(ctx.session, ctx.node)
+    infos = kinds |> List.wrap() |> Enum.flat_map(&of_kind(&1, ctx, connections)) |> Enum.uniq_by(&elem(&1, 0))
+    Turn.note(ctx, fn -> {"nodes: #{Enum.map_join(infos, ", ", &inspect(elem(&1, 0)))}", infos} end)
+    infos
   end
 
-  defp of_kind(:this, ctx, _visible), do: [ctx.node]
-  defp of_kind(:hidden, _ctx, _visible), do: []
-  defp of_kind(:known, ctx, visible), do: [ctx.node | visible]
-  defp of_kind(_visible_or_connected, _ctx, visible), do: visible
+  defp of_kind(:this, ctx, _connections), do: [info(ctx.node, :undefined, :this)]
+  defp of_kind(:visible, _ctx, connections), do: for({node, id, false} <- connections, do: info(node, id, :visible))
+  defp of_kind(:hidden, _ctx, connections), do: for({node, id, true} <- connections, do: info(node, id, :hidden))
+
+  defp of_kind(:connected, ctx, connections),
+    do: of_kind(:visible, ctx, connections) ++ of_kind(:hidden, ctx, connections)
+
+  defp of_kind(:known, ctx, connections) do
+    known = for node <- Native.neighbours(ctx.session, ctx.node), do: info(node, :undefined, :known)
+    of_kind(:this, ctx, connections) ++ of_kind(:connected, ctx, connections) ++ known
+  end
+
+  defp info(node, id, type), do: {node, %{connection_id: id, node_type: type}}
 
   @doc "`:erlang.is_alive/0`."
   @spec is_alive() :: boolean()
-  def is_alive, do: Context.inside?() or :erlang.is_alive()
+  def is_alive do
+    case Context.get() do
+      nil -> :erlang.is_alive()
+      ctx -> alive?(ctx)
+    end
+  end
+
+  @doc "Whether the caller's node can be reached by others."
+  @spec alive?(Context.t()) :: boolean()
+  def alive?(_ctx), do: true
 
   @doc "`:erlang.monitor_node/2`."
   @spec monitor_node(node(), boolean()) :: true
@@ -100,7 +135,7 @@ defmodule Lockstep.Runtime.Nodes do
 
   def connected?(ctx, node) do
     touch(ctx)
-    node in Native.visible(ctx.session, ctx.node)
+    List.keymember?(Native.connections(ctx.session, ctx.node), node, 0)
   end
 
   @doc "A scheduling point that conflicts with every change of the cluster."

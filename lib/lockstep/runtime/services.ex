@@ -6,12 +6,29 @@ defmodule Lockstep.Runtime.Services do
   # Elixir's own code, except for those that print. None of them counts as waiting for ever.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Applications, Call, Context, Flags, Leader, Mailbox, Message, Process, Spawning, Turn}
+
+  alias Lockstep.Runtime.{
+    Applications,
+    Call,
+    Context,
+    Flags,
+    Leader,
+    Mailbox,
+    Mesh,
+    Message,
+    NetKernel,
+    Process,
+    Spawning,
+    Turn
+  }
 
   @names [
     :application_controller,
+    :global_name_server,
     :kernel_safe_sup,
     :kernel_sup,
+    :net_kernel,
+    :rex,
     :standard_error,
     :user,
     ExUnit.CaptureServer
@@ -19,63 +36,113 @@ defmodule Lockstep.Runtime.Services do
 
   # Reports do not show it.
   @started :"$lockstep_service"
+  # Virtual ms.
+  @poll 1
 
-  @doc "Makes sure that the service `name` runs on the caller's node, if there is one of that name."
+  @doc "Makes sure that the service of that name runs, here or on the node that goes with it, if there is one."
   @spec ensure(Context.t(), term()) :: :ok
-  def ensure(ctx, name) when name in @names do
-    if registered?(ctx, name), do: :ok, else: start(ctx, name, :ets.lookup(ctx.store, {:service, ctx.node, name}))
+  def ensure(ctx, name) when name in @names, do: ensure_named(ctx, ctx.node, name)
+  def ensure(ctx, {name, node}) when name in @names, do: ensure_named(ctx, node, name)
+  def ensure(_ctx, _name), do: :ok
+
+  defp ensure_named(ctx, node, name) do
+    if name == :global_name_server, do: Mesh.ensure(ctx)
+    ensure_on(ctx, node, name)
   end
 
-  def ensure(_ctx, _name), do: :ok
+  @doc "Makes sure that the service `name` runs on a node, if that is up."
+  @spec ensure_on(Context.t(), node(), atom()) :: :ok
+  def ensure_on(ctx, node, name) do
+    if name in Native.names(ctx.session, node) or {node, true} not in Native.nodes(ctx.session),
+      do: :ok,
+      else: start(ctx, node, name, :ets.lookup(ctx.store, {:service, node, name}))
+  end
 
   @doc "Whether the service `name` has been started on the caller's node."
   @spec running?(Context.t(), atom()) :: boolean()
   def running?(ctx, name), do: match?([{_, {:running, _}}], :ets.lookup(ctx.store, {:service, ctx.node, name}))
 
-  defp registered?(ctx, name), do: name in Native.names(ctx.session, ctx.node)
+  @doc "The process behind a service that runs on a node, if it is the one that was started for it."
+  @spec pid(Context.t(), node(), atom()) :: pid() | nil
+  def pid(ctx, node, name) do
+    case :ets.lookup(ctx.store, {:service, node, name}) do
+      [{_, {:running, root}}] -> root
+      _ -> nil
+    end
+  end
 
-  defp start(%{pid: root}, _name, [{_, {:starting, root}}]), do: :ok
+  defp start(%{pid: root}, _node, _name, [{_, {:starting, root}}]), do: :ok
 
   # Somebody else is about to: it takes a few steps.
-  defp start(ctx, name, [{_, {:starting, root}}]) do
+  defp start(ctx, node, name, [{_, {:starting, root}}]) do
     if Native.alive(ctx.session, root) do
       Turn.take(Native.yield(ctx.session, ctx.id))
-      ensure(ctx, name)
+      ensure_on(ctx, node, name)
     else
-      start(ctx, name, [])
+      start(ctx, node, name, [])
     end
   end
 
   # It has given its name away for a while, or has ended for good.
-  defp start(ctx, name, [{_, {:running, root}}]) do
-    if Native.alive(ctx.session, root), do: :ok, else: start(ctx, name, [])
+  defp start(ctx, node, name, [{_, {:running, root}}]) do
+    if Native.alive(ctx.session, root), do: :ok, else: start(ctx, node, name, [])
   end
 
-  defp start(ctx, name, []) do
+  defp start(%{node: node} = ctx, node, name, []) do
     caller = ctx.pid
     ref = Lockstep.Runtime.Unique.make_ref()
-    root = Spawning.spawn(fn -> root(name, caller, ref) end)
-    Native.daemon(ctx.session, root)
-    :ets.insert(ctx.store, {{:service, ctx.node, name}, {:starting, root}})
-    Mailbox.await(&if(&1 == {@started, ref}, do: {:ok, :started}, else: :skip), :infinity)
+    root = spawn_root(ctx, node, name, fn -> Message.send(caller, {@started, ref}) end)
+
+    if Native.alive(ctx.session, root),
+      do: Mailbox.await(&if(&1 == {@started, ref}, do: {:ok, :started}, else: :skip), :infinity)
+
     :ok
   end
 
-  # The process that has started a service stays as its parent.
-  defp root(name, caller, ref) do
-    ctx = Context.get()
-    serve(ctx, name, fn -> started(ctx, name, caller, ref) end)
+  # Whatever the network does: nothing of this goes through it.
+  defp start(ctx, node, name, []) do
+    ctx |> spawn_root(node, name, fn -> :ok end) |> wait(ctx, node, name)
   end
 
-  defp started(ctx, name, caller, ref) do
+  defp wait(root, ctx, node, name) do
+    running? = match?([{_, {:running, _}}], :ets.lookup(ctx.store, {:service, node, name}))
+
+    unless running? or not Native.alive(ctx.session, root) do
+      Mailbox.pause(@poll)
+      wait(root, ctx, node, name)
+    end
+
+    :ok
+  end
+
+  defp spawn_root(ctx, node, name, ready) do
+    root = Spawning.spawn_on(node, fn -> root(name, ready) end, [])
+    Native.daemon(ctx.session, root)
+    :ets.insert(ctx.store, {{:service, node, name}, {:starting, root}})
+    root
+  end
+
+  # The process that has started a service stays as its parent.
+  defp root(name, ready) do
+    ctx = Context.get()
+    serve(ctx, name, fn -> started(ctx, name, ready) end)
+  end
+
+  defp started(ctx, name, ready) do
     :ets.insert(ctx.store, {{:service, ctx.node, name}, {:running, ctx.pid}})
-    Message.send(caller, {@started, ref})
+    ready.()
   end
 
   defp serve(_ctx, name, ready) when name in [:user, :standard_error] do
     Lockstep.Runtime.Names.register(name, Process.self())
     ready.()
     Leader.loop(name)
+  end
+
+  defp serve(_ctx, :net_kernel, ready) do
+    Lockstep.Runtime.Names.register(:net_kernel, Process.self())
+    ready.()
+    NetKernel.loop()
   end
 
   defp serve(ctx, name, ready) do
@@ -101,4 +168,11 @@ defmodule Lockstep.Runtime.Services do
 
   defp start_link(:application_controller), do: Applications.start_controller()
   defp start_link(ExUnit.CaptureServer), do: Call.apply(ExUnit.CaptureServer, :start_link, [[]])
+
+  defp start_link(:global_name_server) do
+    Context.serve()
+    Call.apply(:global, :start_link, [])
+  end
+
+  defp start_link(:rex), do: Call.apply(:rpc, :start_link, [])
 end

@@ -5,8 +5,10 @@ defmodule Lockstep.Runtime.Spawning do
   import Kernel, except: [spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Call, Context, Identity, Message, Monitor, Turn}
+  alias Lockstep.Runtime.{Base, Call, Context, Identity, Leader, Mailbox, Message, Monitor, Turn}
   alias Lockstep.Runtime.Spawning.Options
+
+  @started :"$lockstep_started"
 
   defguardp is_call(module, function, args)
             when is_atom(module) and is_atom(function) and is_list(args) and length(args) >= 0
@@ -103,18 +105,42 @@ defmodule Lockstep.Runtime.Spawning do
     end
   end
 
-  @doc "Starts a process on a node that is up, for `Lockstep.Cluster`."
-  @spec spawn_on(node(), (... -> term()), keyword()) :: pid()
-  def spawn_on(node, fun, options), do: start(Context.get(), node, fun, %Options{link?: options[:link?] == true})
+  @doc "Starts a process on a node that is up, whatever the network does: for `Lockstep.Cluster`."
+  @spec spawn_on(node(), (... -> term()), keyword()) :: pid() | {pid(), reference()}
+  def spawn_on(node, fun, options),
+    do: start_at_once(Context.get(), node, fun, %Options{link?: options[:link?] == true, monitor: options[:monitor]})
 
+  defp start(%{node: node} = ctx, node, call, options), do: start_at_once(ctx, node, call, options)
+
+  # The wish has to get there, and the answer back.
   defp start(ctx, node, call, options) do
-    {ref, number} = if options.monitor, do: Identity.new_ref(ctx), else: {nil, nil}
+    {ref, number} = Identity.new_ref(ctx)
+    wanted = {alias_mode(options), number, true, true}
 
-    case Turn.take(Native.spawn(ctx.session, ctx.id, node, options.link?, number, alias_mode(options))) do
-      # A process that cannot be started is one that has ended already, on the caller's own node.
-      :noconnection -> start(ctx, ctx.node, fn -> exit(:noconnection) end, options)
-      id -> ctx |> born(id, node, call, options) |> with_monitor(ref, number, options)
+    case Turn.take(Native.spawn_request(ctx.session, ctx.id, node, options.link?, options.monitor != nil, wanted)) do
+      :noconnection ->
+        not_started(ctx, options)
+
+      {:requested, id, message} ->
+        pid = born(ctx, id, node, call, options)
+        Leader.share(ctx, id)
+        send(:erlang.self(), {:"$lockstep", message, {@started, ref, :ok, pid}})
+        started = with_monitor(pid, if(options.monitor, do: ref), number, options)
+        if Mailbox.await(&outcome(&1, ref), :infinity) == :ok, do: started, else: not_started(ctx, options)
     end
+  end
+
+  defp outcome({@started, ref, :ok, _pid}, ref), do: {:ok, :ok}
+  defp outcome({@started, ref, :error, reason}, ref), do: {:ok, reason}
+  defp outcome(_message, _ref), do: :skip
+
+  # A process that cannot be started is one that has ended already, on the caller's own node.
+  defp not_started(ctx, options), do: start_at_once(ctx, ctx.node, fn -> exit(:noconnection) end, options)
+
+  defp start_at_once(ctx, node, call, options) do
+    {ref, number} = if options.monitor, do: Identity.new_ref(ctx), else: {nil, nil}
+    id = Turn.take(Native.spawn(ctx.session, ctx.id, node, options.link?, number, alias_mode(options)))
+    ctx |> born(id, node, call, options) |> with_monitor(ref, number, options)
   end
 
   defp alias_mode(%{monitor: {_tag, mode}}), do: mode
@@ -137,7 +163,7 @@ defmodule Lockstep.Runtime.Spawning do
   defp initial_call({module, function, args}), do: {module, function, length(args)}
   defp initial_call(_fun), do: {:erlang, :apply, 2}
 
-  defp with_monitor(pid, nil, nil, _options), do: pid
+  defp with_monitor(pid, nil, _number, _options), do: pid
 
   defp with_monitor(pid, ref, number, %{monitor: {tag, _mode}}) do
     Monitor.remember(number, ref, pid, tag)

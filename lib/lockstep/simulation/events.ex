@@ -10,17 +10,31 @@ defmodule Lockstep.Simulation.Events do
   # Too small to matter in a table: they say what the next line says better.
   @silent [:start, :stall]
 
-  @doc "The events with their texts; messages are shown again where they are delivered."
-  @spec in_words([tuple()]) :: [Result.event()]
-  def in_words(events) do
+  # What happens between two nodes.
+  @between [:connected, :disconnected, :refused, :tick]
+
+  @doc "The events with their texts; messages are shown again where they are delivered. `nodes` are names by number."
+  @spec in_words([tuple()], [node()]) :: [Result.event()]
+  def in_words(events, nodes \\ []) do
     sent = for {_, _, _, _, :send, id, _, _, text} <- events, into: %{}, do: {id, text}
-    Enum.map(events, &event(&1, sent))
+    nodes = nodes |> Enum.with_index() |> Map.new(fn {name, number} -> {number, inspect(name)} end)
+    Enum.map(events, &event(&1, sent, nodes))
   end
 
-  defp event({step, time, process, node, kind, object, detail, digest, text}, sent) do
+  defp event({step, time, process, node, kind, object, detail, digest, ""}, sent, nodes) when kind in @between do
+    text = between(kind, nodes[object] || "node #{object}", nodes[detail] || "node #{detail}")
+    event({step, time, process, node, kind, object, detail, digest, text}, sent, nodes)
+  end
+
+  defp event({step, time, process, node, kind, object, detail, digest, text}, sent, _nodes) do
     text = if text == "", do: text(kind, object, detail, sent), else: text
     %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest}
   end
+
+  defp between(:connected, a, b), do: "#{a} and #{b} are connected"
+  defp between(:disconnected, a, b), do: "#{a} loses #{b}"
+  defp between(:refused, a, b), do: "#{a} cannot connect to #{b}"
+  defp between(:tick, a, b), do: "#{a} has not heard of #{b} for the tick time"
 
   defp text(:deliver, id, _from, sent), do: "deliver: #{Map.get(sent, id, "message #{id}")}"
   defp text(:lost, id, _from, sent) when is_map_key(sent, id), do: "lost: #{sent[id]}"
@@ -31,7 +45,6 @@ defmodule Lockstep.Simulation.Events do
   defp text(:spawned, _id, process, _sent), do: "process #{process} has been started"
   defp text(:stall, length, _, _sent), do: "held back for #{length / 1000} ms"
   defp text(:killed, _, _, _sent), do: "killed"
-  defp text(:tick, _, _, _sent), do: "the partition is noticed"
   defp text(:heal, _, _, _sent), do: "heal"
   defp text(:yield, _, _, _sent), do: "yield"
   defp text(:receive, _, _, _sent), do: "receive"

@@ -29,7 +29,7 @@ defmodule Lockstep.Simulation.Verdict do
     %{
       result
       | processes: processes(session),
-        events: Events.in_words(Native.events(session)),
+        events: Events.in_words(Native.events(session), Native.node_names(session)),
         choices: Native.choices(session),
         trace: Native.trace(session),
         output: output

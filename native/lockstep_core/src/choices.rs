@@ -61,6 +61,16 @@ impl Choices {
         latency
     }
 
+    /// Chooses what a fault injector does: one of `count` things.
+    pub fn fault(&mut self, count: u64) -> u64 {
+        if count <= 1 {
+            return 0;
+        }
+        let choice = self.strategy.fault(count).min(count - 1);
+        self.write(choice);
+        choice
+    }
+
     /// The number of the first choice that a replayed log could not make.
     pub fn divergence(&self) -> Option<u64> {
         self.strategy.divergence()

@@ -9,6 +9,7 @@
 
 mod choices;
 mod clock;
+mod connection;
 pub mod etf;
 mod ids;
 mod network;
@@ -25,8 +26,8 @@ pub use choices::{Choices, Decision};
 pub use clock::{Clock, Deadline, Micros};
 pub use ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 pub use op::{
-    AliasMode, Death, ExitClass, Farewell, Grant, Item, Notice, Op, PartitionMode, Refusal, Request, SystemReason,
-    Target, Wait,
+    AliasMode, AutoConnect, Death, DownReason, ExitClass, Farewell, Grant, Item, NodeEvent, Notice, Op, PartitionMode,
+    Refusal, Request, Scope, Setting, Subscription, SystemReason, Target, Wait,
 };
 pub use rng::{Rng, Stream};
 pub use simulation::{Activity, Config, Load, Misuse, Next, Outcome, Simulation};

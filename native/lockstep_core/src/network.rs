@@ -1,10 +1,11 @@
-//! Nodes, the cuts between them, and what is under way.
+//! Nodes and what is under way between them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::{Deadline, Micros};
+use crate::connection::{ConnectionNumber, Connections, End};
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::op::{ExitClass, PartitionMode, Target};
+use crate::op::{AutoConnect, ExitClass, Subscription, Target};
 
 /// A simulated node.
 #[derive(Debug)]
@@ -13,10 +14,33 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     /// Whether it was ever up; one that was only spoken of is not part of the cluster.
     pub(crate) started: bool,
+    /// Since when nothing happens on it, if it is paused.
+    pub(crate) paused: Option<Micros>,
+    pub(crate) hidden: bool,
+    pub(crate) auto_connect: AutoConnect,
+    /// From whom it takes connections; none for everybody (`net_kernel:allow/1`).
+    pub(crate) allowed: Option<BTreeSet<NodeId>>,
+    pub(crate) cookies: BTreeMap<NodeId, Symbol>,
+    /// Its cookie for those it has no other for.
+    pub(crate) cookie: Option<Symbol>,
+    /// `net_ticktime`, if it has one of its own, and `net_tickintensity`.
+    pub(crate) tick_time: Option<Micros>,
+    pub(crate) tick_intensity: u64,
+    /// When it ticks, within the time between two ticks; drawn when it first matters.
+    pub(crate) phase: Option<Micros>,
+    /// How many connections it has had.
+    pub(crate) connections: u32,
     pub(crate) names: BTreeMap<Symbol, ProcessId>,
     /// Who watches this node, in the order they began to; `true` for those that a lost connection is reported to.
     pub(crate) watchers: Vec<(ProcessId, bool)>,
+    /// Who on this node wants to hear of all nodes, in the order they said so.
+    pub(crate) subscribers: Vec<(ProcessId, Subscription)>,
+    /// Timers that came due while it was paused.
+    pub(crate) late: Vec<RefId>,
 }
+
+/// How often a node ticks in the time after which a silent connection is given up (`net_tickintensity`).
+const TICK_INTENSITY: u64 = 4;
 
 impl Node {
     pub(crate) fn new(symbol: Symbol) -> Self {
@@ -24,9 +48,40 @@ impl Node {
             symbol,
             up: false,
             started: false,
+            paused: None,
+            hidden: false,
+            auto_connect: AutoConnect::Always,
+            allowed: None,
+            cookies: BTreeMap::new(),
+            cookie: None,
+            tick_time: None,
+            tick_intensity: TICK_INTENSITY,
+            phase: None,
+            connections: 0,
             names: BTreeMap::new(),
             watchers: Vec::new(),
+            subscribers: Vec::new(),
+            late: Vec::new(),
         }
+    }
+
+    pub(crate) fn cookie_for(&self, other: NodeId) -> Option<Symbol> {
+        self.cookies.get(&other).copied().or(self.cookie)
+    }
+
+    pub(crate) fn allows(&self, other: NodeId) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(&other))
+    }
+
+    /// Starts it, without anything that it had before.
+    pub(crate) fn boot(&mut self) {
+        let watchers = std::mem::take(&mut self.watchers);
+        *self = Node {
+            up: true,
+            started: true,
+            watchers,
+            ..Node::new(self.symbol)
+        };
     }
 }
 
@@ -56,7 +111,7 @@ pub(crate) enum ChannelState {
     UnderWay(Deadline),
     /// It can be delivered: the channel is in the queue.
     Enabled,
-    /// It is behind a cut.
+    /// It is behind a cut, waits for a connection, or its receiver's node is paused.
     Held,
 }
 
@@ -67,7 +122,9 @@ pub(crate) struct Packet {
     pub(crate) to: NodeId,
     pub(crate) arrives: Micros,
     pub(crate) content: Content,
-    /// No cut loses it: it was taken on to be deferred, or is a signal of a link or monitor.
+    /// The connection that it goes through; none on one node and with the control node.
+    pub(crate) connection: Option<ConnectionNumber>,
+    /// Neither a cut nor a lost connection loses it: it was taken on to be deferred.
     pub(crate) kept: bool,
 }
 
@@ -91,6 +148,22 @@ pub(crate) enum Content {
         to: ProcessId,
         monitor: Option<RefId>,
     },
+    /// A process on another node wants to be linked.
+    Link { from: ProcessId, to: ProcessId },
+    /// A process on another node wants to watch one here.
+    Monitor {
+        reference: RefId,
+        from: ProcessId,
+        to: Target,
+    },
+    /// A process that was asked for on this node begins.
+    Birth {
+        child: ProcessId,
+        parent: ProcessId,
+        reference: RefId,
+        reply: bool,
+        answer: MessageId,
+    },
     /// A process that was asked for has been started.
     Spawned {
         reference: RefId,
@@ -100,43 +173,21 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Whether a cut may lose it. The signals of links and monitors and the like are kept: a real connection would
-    /// rather break, and then tell both sides.
+    /// Whether a cut that drops may lose it. The signals of links and monitors and the like are kept: a real connection
+    /// would rather break, and then tell both sides.
     pub(crate) fn can_be_lost(&self) -> bool {
         matches!(self, Content::Message(_))
     }
 }
 
-/// A cut between two nodes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut {
-    pub(crate) mode: PartitionMode,
-    pub(crate) since: Micros,
-    /// The tick time has passed: both sides know.
-    pub(crate) noticed: bool,
-    pub(crate) tick: Option<Deadline>,
-}
-
-/// An unordered pair of nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pair(NodeId, NodeId);
-
-impl Pair {
-    pub(crate) fn new(a: NodeId, b: NodeId) -> Self {
-        Pair(a.min(b), a.max(b))
-    }
-
-    pub(crate) fn ends(self) -> (NodeId, NodeId) {
-        (self.0, self.1)
-    }
-}
-
-/// The connections of the cluster.
+/// The nodes and the connections between them.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) cuts: BTreeMap<Pair, Cut>,
+    pub(crate) connections: Connections,
     pub(crate) channels: BTreeMap<ChannelKey, Channel>,
+    /// Who waits for a connection: from where to where, and under which number it is told.
+    pub(crate) waiters: Vec<(NodeId, NodeId, ProcessId, RefId)>,
 }
 
 impl Network {
@@ -148,23 +199,39 @@ impl Network {
         &mut self.nodes[usize::from(node.0)]
     }
 
-    pub(crate) fn cut(&self, a: NodeId, b: NodeId) -> Option<&Cut> {
-        if self.cuts.is_empty() {
-            None
-        } else {
-            self.cuts.get(&Pair::new(a, b))
-        }
+    /// Whether what goes from one node to the other needs a connection. The control node reaches all.
+    pub(crate) fn wired(a: NodeId, b: NodeId) -> bool {
+        a != b && a != CONTROL && b != CONTROL
     }
 
     /// Whether `a` counts `b` among its nodes.
     pub(crate) fn connected(&self, a: NodeId, b: NodeId) -> bool {
-        self.node(b).up && !self.cut(a, b).is_some_and(|cut| cut.noticed)
+        if Network::wired(a, b) {
+            matches!(self.connections.end(a, b), End::Up { .. })
+        } else {
+            self.node(b).up
+        }
     }
 
-    /// The nodes that `of` sees, in the order they were started; the control node is seen by nobody.
-    pub(crate) fn visible(&self, of: NodeId) -> Vec<NodeId> {
+    /// Whether the connection between two nodes is a hidden one.
+    pub(crate) fn hidden(&self, a: NodeId, b: NodeId) -> bool {
+        self.node(a).hidden || self.node(b).hidden
+    }
+
+    /// The nodes that `of` is connected to and what it calls the connections, by number; nobody sees the control node.
+    pub(crate) fn connected_to(&self, of: NodeId) -> Vec<(NodeId, u32)> {
         let all = (1..self.nodes.len()).map(|index| NodeId(index as u16));
-        all.filter(|&node| node != of && node != CONTROL && self.connected(of, node))
+        all.filter(|&node| node != of && self.connected(of, node))
+            .map(|node| match self.connections.end(of, node) {
+                End::Up { id, .. } => (node, id),
+                End::Down | End::Pending => (node, 0),
+            })
             .collect()
+    }
+
+    /// The nodes that `of` sees.
+    pub(crate) fn visible(&self, of: NodeId) -> Vec<NodeId> {
+        let all = self.connected_to(of).into_iter().map(|(node, _)| node);
+        all.filter(|&node| !self.hidden(of, node)).collect()
     }
 }

@@ -63,6 +63,86 @@ pub enum PartitionMode {
     Drop,
     /// They are kept until the partition heals.
     Defer,
+    /// What a network does that goes silent: nothing is lost as long as no side gives the connection up.
+    Tcp,
+    /// They are kept until they are released, and neither side is the wiser.
+    Hold,
+}
+
+/// Whether a node connects to others by itself when something is sent there (`dist_auto_connect`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoConnect {
+    /// Whenever it is needed.
+    Always,
+    /// Never: only when it is asked to.
+    Never,
+    /// Once a node; after a lost connection only when it is asked to.
+    Once,
+}
+
+/// Which events of nodes a process wants to hear of (`net_kernel:monitor_nodes/2`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    /// What the BEAM side makes of an event: its own number.
+    pub shape: u32,
+    /// Nodes that others see.
+    pub visible: bool,
+    /// Hidden nodes.
+    pub hidden: bool,
+}
+
+/// Why a connection was lost, as the node that lost it sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownReason {
+    /// It was asked to disconnect.
+    Disconnect,
+    /// The other side has closed it.
+    ConnectionClosed,
+    /// Nothing was heard for the tick time.
+    NetTickTimeout,
+    /// The other side had given it up long ago, and has connected anew.
+    WaitPending,
+}
+
+/// What a lost or a new connection means to a process that wants to hear of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeEvent {
+    /// The node.
+    pub node: NodeId,
+    /// None for one that has come.
+    pub down: Option<DownReason>,
+    /// The connection, in the count of the process's own node.
+    pub connection: u32,
+    /// Whether it is a hidden one.
+    pub hidden: bool,
+    /// From the subscription.
+    pub shape: u32,
+}
+
+/// Something to know of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// Whether others see it.
+    Hidden(bool),
+    /// Whether it connects by itself.
+    AutoConnect(AutoConnect),
+    /// From which nodes it takes connections, besides those that it allows already.
+    Allow(Vec<NodeId>),
+    /// Its cookie for one node, or for all others.
+    Cookie(Option<NodeId>, Symbol),
+    /// `net_ticktime` and `net_tickintensity`.
+    Tick(Micros, u64),
+}
+
+/// Which cuts heal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// Those around one node.
+    Node(NodeId),
+    /// Those between two.
+    Between(NodeId, NodeId),
 }
 
 /// A reason that the core itself gives, without any process having made the term.
@@ -91,6 +171,10 @@ pub enum Item {
     Exit(ProcessId, SystemReason),
     /// A watched node went down.
     NodeDown(NodeId),
+    /// News for who wants to hear of all nodes.
+    Node(NodeEvent),
+    /// The outcome of an attempt to connect.
+    Connected(RefId, bool),
     /// The process of which the term under this number tells that it was started cannot be reached any more.
     NotSpawned(MessageId),
 }
@@ -186,16 +270,46 @@ pub enum Op {
     Yield,
     /// Cuts the groups of nodes off from one another.
     Partition(Vec<Vec<NodeId>>, PartitionMode),
-    /// Undoes every partition.
-    Heal,
+    /// Cuts the way from some nodes to others, and not back.
+    CutOneWay {
+        from: Vec<NodeId>,
+        to: Vec<NodeId>,
+        mode: PartitionMode,
+    },
+    /// Undoes partitions.
+    Heal(Scope),
+    /// Undoes what holds messages back on the way from some nodes to others.
+    Release { from: Vec<NodeId>, to: Vec<NodeId> },
+    /// Sets how long messages are under way, at least and at most: between two nodes, or everywhere.
+    SetLatency {
+        between: Option<(NodeId, NodeId)>,
+        min: Micros,
+        max: Micros,
+    },
     /// Sets how long a partition lasts before it is noticed.
     SetTickTime(Micros),
     /// Stops a node.
     StopNode(NodeId),
-    /// Starts a node that was stopped, or adds a new one.
-    StartNode(Symbol),
+    /// Kills a node: what it has just sent may be lost, and the others learn of it when they do.
+    CrashNode(NodeId),
+    /// Starts a node that was stopped, or adds a new one; connected to the others, or not.
+    StartNode { name: Symbol, connect: bool },
+    /// Stops everything on a node, or lets it go on.
+    PauseNode(NodeId, bool),
+    /// Stops a process for so long.
+    Pause(ProcessId, Micros),
+    /// Sets something of a node.
+    Configure(NodeId, Setting),
+    /// Connects the caller's node, or the given one, to another at once, without any message.
+    Join(NodeId, NodeId),
+    /// Connects the caller's node to another; the outcome comes as a message unless it is known.
+    Connect(NodeId, RefId),
+    /// Closes the connection from one node to another.
+    Disconnect(NodeId, NodeId),
     /// Watches a node; `lost` also reports a lost connection to it.
     MonitorNode { node: NodeId, lost: bool, on: bool },
+    /// Watches all nodes.
+    MonitorNodes { subscription: Subscription, on: bool },
 }
 
 /// The answer to an announced operation.
@@ -224,6 +338,8 @@ pub enum Grant {
     Timer(Option<(Micros, MessageId)>),
     /// A node.
     Node(NodeId),
+    /// How often.
+    Count(u32),
     /// The caller ends: it says so by [`Simulation::finish`](crate::Simulation::finish).
     Ended,
     /// The caller has been killed and must end now.
@@ -288,11 +404,22 @@ impl Op {
             Op::Access { object, write } => (*object, *write),
             Op::Spawn { .. } | Op::StartTimer { .. } | Op::CancelTimer(_) => (Object::Local, false),
             Op::Partition(..)
-            | Op::Heal
+            | Op::CutOneWay { .. }
+            | Op::Heal(_)
+            | Op::Release { .. }
+            | Op::SetLatency { .. }
             | Op::SetTickTime(_)
             | Op::StopNode(_)
-            | Op::StartNode(_)
-            | Op::MonitorNode { .. } => (Object::World, true),
+            | Op::CrashNode(_)
+            | Op::StartNode { .. }
+            | Op::PauseNode(..)
+            | Op::Pause(..)
+            | Op::Configure(..)
+            | Op::Join(..)
+            | Op::Connect(..)
+            | Op::Disconnect(..)
+            | Op::MonitorNode { .. }
+            | Op::MonitorNodes { .. } => (Object::World, true),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Deadline, Micros};
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::op::{ExitClass, Item, Op};
+use crate::op::{ExitClass, Item, Op, Target};
 
 /// A living process.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct Process {
     pub(crate) aliased: Vec<(RefId, MessageId)>,
     pub(crate) trap_exit: bool,
     pub(crate) links: BTreeSet<ProcessId>,
-    /// The monitors that this process has set; one on a name stays with the process that had it.
-    pub(crate) watching: BTreeMap<RefId, ProcessId>,
+    /// The monitors that this process has set; one on a name stays with the process that had it when it got there.
+    pub(crate) watching: BTreeMap<RefId, Target>,
     /// The monitors that others have set on this process.
     pub(crate) watched_by: BTreeMap<RefId, ProcessId>,
     /// The processes that it has asked for and not yet heard of.
@@ -27,13 +27,13 @@ pub(crate) struct Process {
     pub(crate) suspending: BTreeMap<ProcessId, u32>,
     /// Who keeps it from taking steps.
     pub(crate) suspended_by: BTreeSet<ProcessId>,
+    /// It is stopped from outside the program: a pause of it or of its node.
+    pub(crate) frozen: bool,
     /// Its `receive` timed out while it was suspended.
     pub(crate) expired: bool,
     /// The timers that are to fire for it. They end with it.
     pub(crate) timers: BTreeSet<RefId>,
     pub(crate) name: Option<Symbol>,
-    /// Whether it serves the others: that it waits for ever says nothing.
-    pub(crate) daemon: bool,
     /// Whether it owns something shared, which ends with it or goes to others.
     pub(crate) owner: bool,
     /// When the `receive` that it is in times out.
@@ -57,6 +57,8 @@ pub(crate) struct Requested {
 /// Where a process stands between two steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
+    /// It was asked for on another node, where nobody knows of it yet.
+    Unborn,
     /// It runs, and has not yet announced its next operation.
     Running,
     /// It has announced an operation that can be done: it is in the queue.
@@ -83,10 +85,10 @@ impl Process {
             requests: BTreeMap::new(),
             suspending: BTreeMap::new(),
             suspended_by: BTreeSet::new(),
+            frozen: false,
             expired: false,
             timers: BTreeSet::new(),
             name: None,
-            daemon: false,
             owner: false,
             receive_until: None,
             deadline: None,
@@ -110,6 +112,6 @@ impl Process {
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
-        !self.suspended_by.is_empty()
+        self.frozen || !self.suspended_by.is_empty()
     }
 }

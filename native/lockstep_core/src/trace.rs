@@ -54,11 +54,27 @@ pub enum Kind {
     Look,
     Suspend,
     Resume,
+    Connect,
+    Connected,
+    Refused,
+    Disconnect,
+    Disconnected,
+    MonitorNodes,
+    Cut,
+    Release,
+    SetLatency,
+    CrashNode,
+    PauseNode,
+    Pause,
+    Configure,
+    Join,
+    Linked,
+    Watched,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 41] = [
+    pub const ALL: [Kind; 57] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -100,13 +116,29 @@ impl Kind {
         Kind::Look,
         Kind::Suspend,
         Kind::Resume,
+        Kind::Connect,
+        Kind::Connected,
+        Kind::Refused,
+        Kind::Disconnect,
+        Kind::Disconnected,
+        Kind::MonitorNodes,
+        Kind::Cut,
+        Kind::Release,
+        Kind::SetLatency,
+        Kind::CrashNode,
+        Kind::PauseNode,
+        Kind::Pause,
+        Kind::Configure,
+        Kind::Join,
+        Kind::Linked,
+        Kind::Watched,
     ];
 
     /// Whether this happens to its process, which does nothing itself.
     fn befalls(self) -> bool {
         matches!(
             self,
-            Kind::Deliver | Kind::Fire | Kind::Down | Kind::ExitSignal | Kind::Spawned
+            Kind::Deliver | Kind::Fire | Kind::Down | Kind::ExitSignal | Kind::Spawned | Kind::Linked | Kind::Watched
         )
     }
 
@@ -154,6 +186,22 @@ impl Kind {
             Kind::Look => "look",
             Kind::Suspend => "suspend",
             Kind::Resume => "resume",
+            Kind::Connect => "connect",
+            Kind::Connected => "connected",
+            Kind::Refused => "refused",
+            Kind::Disconnect => "disconnect",
+            Kind::Disconnected => "disconnected",
+            Kind::MonitorNodes => "monitor_nodes",
+            Kind::Cut => "cut",
+            Kind::Release => "release",
+            Kind::SetLatency => "set_latency",
+            Kind::CrashNode => "crash_node",
+            Kind::PauseNode => "pause_node",
+            Kind::Pause => "pause",
+            Kind::Configure => "configure",
+            Kind::Join => "join",
+            Kind::Linked => "linked",
+            Kind::Watched => "watched",
         }
     }
 }

@@ -86,7 +86,7 @@ mod tests {
         assert!(matches!(simulation.begin(), Ok(Next::Go(MAIN, _))));
         let name = simulation.intern("main");
         for op in [
-            Op::StartNode(name),
+            Op::StartNode { name, connect: true },
             Op::Register(name, MAIN),
             Op::Yield,
             Op::Exit(ExitClass::Normal),

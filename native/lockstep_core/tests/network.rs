@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use lockstep_core::{
-    Config, Death, ExitClass, Grant, Item, Kind, MAIN, NodeId, Op, Outcome, PartitionMode, RefId, Refusal,
+    Config, Death, ExitClass, Grant, Item, Kind, MAIN, NodeId, Op, Outcome, PartitionMode, RefId, Refusal, Scope,
     SystemReason, Target,
 };
 use support::{
@@ -146,7 +146,13 @@ fn what_a_name_brings_with_it_overtakes_nothing_either() {
 fn a_cut_loses_what_is_sent_and_what_arrives() {
     let main = main_on(
         &[A, B],
-        vec![wait(10), cut(A, B, PartitionMode::Drop), wait(10), Op::Heal, settle()],
+        vec![
+            wait(10),
+            cut(A, B, PartitionMode::Drop),
+            wait(10),
+            Op::Heal(Scope::All),
+            settle(),
+        ],
     );
     let sender = vec![wait(1), send(2), wait(15), send(2), wait(15), send(2)];
     let player = run(vec![main, sender, vec![wait(1000), wait(1000)]]);
@@ -154,7 +160,7 @@ fn a_cut_loses_what_is_sent_and_what_arrives() {
     // Sent before the cut, and under way when it comes.
     let main = main_on(
         &[A, B],
-        vec![wait(2), cut(A, B, PartitionMode::Drop), settle(), Op::Heal],
+        vec![wait(2), cut(A, B, PartitionMode::Drop), settle(), Op::Heal(Scope::All)],
     );
     let scripts = [main, vec![wait(1), send(2)], vec![settle()]];
     assert_eq!(
@@ -182,7 +188,12 @@ fn the_control_node_is_never_cut_off() {
 
 #[test]
 fn deferred_messages_are_there_before_heal_returns() {
-    let before = vec![cut(A, B, PartitionMode::Defer), wait(30_000), Op::Heal, Op::Yield];
+    let before = vec![
+        cut(A, B, PartitionMode::Defer),
+        wait(30_000),
+        Op::Heal(Scope::All),
+        Op::Yield,
+    ];
     let scripts = [
         main_on(&[A, B, B], before),
         vec![wait(1), send(2), send(3), send(2)],
@@ -212,7 +223,7 @@ fn what_was_deferred_is_kept_when_the_cut_becomes_one_that_drops() {
             wait(10),
             cut(A, B, PartitionMode::Drop),
             wait(10),
-            Op::Heal,
+            Op::Heal(Scope::All),
         ],
     );
     let player = run(vec![main, vec![send(2), wait(15), send(2)], vec![settle(), settle()]]);
@@ -221,7 +232,7 @@ fn what_was_deferred_is_kept_when_the_cut_becomes_one_that_drops() {
 
 #[test]
 fn what_is_under_way_when_a_deferring_cut_comes_waits_for_its_end() {
-    let rest = vec![wait(2), cut(A, B, PartitionMode::Defer), settle(), Op::Heal];
+    let rest = vec![wait(2), cut(A, B, PartitionMode::Defer), settle(), Op::Heal(Scope::All)];
     let scripts = [main_on(&[A, B], rest), vec![wait(1), send(2)], vec![wait(200_000)]];
     let when = results(&slow(), &scripts, |player| {
         let events = player.simulation.trace_events().iter().map(|event| event.kind);
@@ -243,7 +254,7 @@ fn what_is_under_way_to_be_deferred_is_kept_too() {
             wait(2),
             to_drop,
             settle(),
-            Op::Heal,
+            Op::Heal(Scope::All),
             settle(),
         ],
     );
@@ -267,7 +278,9 @@ fn whom_a_lost_connection_kills_dies_before_anything_else_happens() {
         .map(|event| event.kind)
         .collect();
     let tick = kinds.iter().position(|&kind| kind == Kind::Tick).unwrap();
-    assert_eq!(kinds[tick + 1..tick + 4], [Kind::Killed, Kind::Killed, Kind::Fire]);
+    let both_sides = [Kind::Tick, Kind::Disconnected, Kind::Tick, Kind::Disconnected];
+    assert_eq!(kinds[tick..tick + 4], both_sides);
+    assert_eq!(kinds[tick + 4..tick + 7], [Kind::Killed, Kind::Killed, Kind::Fire]);
 }
 
 #[test]
@@ -279,7 +292,7 @@ fn a_partition_is_noticed_after_the_tick_time() {
             Op::SetTickTime(1000),
             cut(A, B, PartitionMode::Drop),
             wait(heal_after),
-            Op::Heal,
+            Op::Heal(Scope::All),
             wait(1000),
         ];
         let other_side = vec![trap(), wait(5000), wait(5000)];
@@ -335,7 +348,7 @@ fn across_a_partition_that_is_noticed_nothing_new_begins() {
     let after = vec![
         wait(2000),
         monitor(2, 7),
-        spawn(B),
+        support::request(B, 9),
         trap(),
         Op::Link(p(2)),
         kill(2),
@@ -362,7 +375,7 @@ fn a_link_or_monitor_that_a_partition_broke_does_not_come_back() {
         Op::SetTickTime(100),
         cut(A, B, PartitionMode::Drop),
         wait(1000),
-        Op::Heal,
+        Op::Heal(Scope::All),
         wait(1000),
         kill(2),
         settle(),
@@ -374,7 +387,14 @@ fn a_link_or_monitor_that_a_partition_broke_does_not_come_back() {
 #[test]
 fn the_last_signals_of_a_process_wait_behind_a_cut() {
     for mode in [PartitionMode::Drop, PartitionMode::Defer] {
-        let main = vec![wait(10), cut(A, B, mode), kill(2), wait(1000), Op::Heal, settle()];
+        let main = vec![
+            wait(10),
+            cut(A, B, mode),
+            kill(2),
+            wait(1000),
+            Op::Heal(Scope::All),
+            settle(),
+        ];
         let player = run(vec![
             main_on(&[A, B], main),
             vec![trap(), Op::Link(p(2)), monitor(2, 7), wait(500), settle()],
@@ -442,7 +462,16 @@ fn whose_signals_are_lost_with_their_node_is_still_told() {
 fn a_process_can_stop_its_own_node() {
     let main = main_on(
         &[A],
-        vec![monitor(1, 7), receive(), Op::StartNode(NODES[0]), spawn(A), settle()],
+        vec![
+            monitor(1, 7),
+            receive(),
+            Op::StartNode {
+                name: NODES[0],
+                connect: true,
+            },
+            spawn(A),
+            settle(),
+        ],
     );
     let player = run(vec![main, vec![Op::StopNode(A), send(0)], vec![send(0)]]);
     assert_eq!(player.items(MAIN)[0], Item::Down(R, SystemReason::Nodedown));
@@ -459,7 +488,10 @@ fn a_node_that_is_started_again_knows_nothing_of_before() {
         Op::StopNode(A),
         send(1),
         to_name(A),
-        Op::StartNode(NODES[0]),
+        Op::StartNode {
+            name: NODES[0],
+            connect: true,
+        },
         spawn(A),
         send(1),
         settle(),

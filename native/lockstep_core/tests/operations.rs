@@ -158,6 +158,10 @@ impl Strategy for Watch {
         1
     }
 
+    fn fault(&mut self, _count: u64) -> u64 {
+        0
+    }
+
     fn latency(&mut self, _max: Micros) -> Micros {
         0
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_core::strategy::{Fifo, Object, Random, Replay};
 use lockstep_core::{
     AliasMode, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId, Request,
-    Simulation, Target, Wait,
+    Scope, Simulation, Target, Wait,
 };
 use proptest::prelude::*;
 use support::{A, B, C, NAMES, NODES, Player, Program, config, play};
@@ -157,7 +157,10 @@ const MAX_PROCESSES: u32 = 16;
 
 impl Interpreter {
     fn new(scripts: &[Vec<Act>]) -> Self {
-        let mut prologue: Vec<_> = NODES.into_iter().map(Op::StartNode).collect();
+        let mut prologue: Vec<_> = NODES
+            .into_iter()
+            .map(|name| Op::StartNode { name, connect: true })
+            .collect();
         prologue.extend([A, B, C, A].map(support::spawn));
         Interpreter {
             scripts: scripts.to_vec(),
@@ -289,10 +292,13 @@ impl Interpreter {
             },
             Act::Yield => Op::Yield,
             Act::Partition(which, mode) => Op::Partition(groups(which), mode),
-            Act::Heal => Op::Heal,
+            Act::Heal => Op::Heal(Scope::All),
             Act::SetTickTime(time) => Op::SetTickTime(time.into()),
             Act::StopNode(which) => Op::StopNode(node(which)),
-            Act::StartNode(which) => Op::StartNode(NODES[usize::from(which) % NODES.len()]),
+            Act::StartNode(which) => Op::StartNode {
+                name: NODES[usize::from(which) % NODES.len()],
+                connect: true,
+            },
             Act::MonitorNode(which, lost, on) => Op::MonitorNode {
                 node: node(which),
                 lost,
@@ -386,7 +392,7 @@ fn check_network(player: &Player) -> bool {
     for event in simulation.trace_events() {
         let arrived = matches!(
             event.kind,
-            Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal | Kind::Spawned
+            Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal | Kind::Spawned | Kind::Linked | Kind::Watched
         );
         if arrived {
             deferred.remove(&event.object);

@@ -147,6 +147,21 @@ queries! {
         let nodes = inner.known_node(node, env).map(|node| inner.simulation.visible(node)).unwrap_or_default();
         nodes.into_iter().map(|node| inner.node_atom(node)).collect::<Result<Vec<_>, Fault>>()?
     };
+    connections(node: [Atom]) => |env, inner| {
+        let all = inner.known_node(node, env).map(|node| inner.simulation.connections(node)).unwrap_or_default();
+        let all = all.into_iter().map(|(node, id, hidden)| Ok((inner.node_atom(node)?, id, hidden)));
+        all.collect::<Result<Vec<_>, Fault>>()?
+    };
+    neighbours(node: [Atom]) => |env, inner| {
+        let all = inner.known_node(node, env).map(|node| inner.simulation.neighbours(node)).unwrap_or_default();
+        all.into_iter().map(|node| inner.node_atom(node)).collect::<Result<Vec<_>, Fault>>()?
+    };
+    node_names() => |env, inner| {
+        let all = inner.simulation.node_symbols().into_iter();
+        all.map(|name| inner.atom(name)).collect::<Result<Vec<_>, Fault>>()?
+    };
+    under_way() => |env, inner| inner.simulation.under_way();
+    draw(count: [u64]) => |env, inner| inner.simulation.draw(count);
     names(node: [Atom]) => |env, inner| {
         let all = inner.known_node(node, env).map(|node| inner.simulation.names(node)).unwrap_or_default().into_iter();
         all.map(|name| inner.atom(name)).collect::<Result<Vec<_>, Fault>>()?

@@ -3,8 +3,8 @@
 //! Each takes the session and the caller's number first, and answers whose turn it is then.
 
 use lockstep_core::strategy::Object;
-use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request};
-use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
+use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription};
+use rustler::{Atom, Decoder, Encoder, Env, LocalPid, NifResult, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::fault::Fault;
 use crate::session::{Inner, Session};
@@ -90,13 +90,43 @@ steps! {
         let object = table.map_or(Object::World, |table| Object::Table { table, entry });
         Ok(Op::Access { object, write })
     };
-    partition(groups: [Vec<Vec<Atom>>], mode: [CutMode]) => |env, inner, _me| {
+    partition(groups: [Vec<Names>], mode: [CutMode]) => |env, inner, _me| {
         Ok(Op::Partition(nodes(inner, env, groups)?, mode.into()))
     };
-    heal() => |env, _inner, _me| Ok(Op::Heal);
+    cut_one_way(from: [Names], to: [Names], mode: [CutMode]) => |env, inner, _me| {
+        Ok(Op::CutOneWay { from: group(inner, env, from.0)?, to: group(inner, env, to.0)?, mode: mode.into() })
+    };
+    heal(scope: [Scope]) => |env, inner, _me| Ok(Op::Heal(scope.read(inner, env)?));
+    release(from: [Names], to: [Names]) => |env, inner, _me| {
+        Ok(Op::Release { from: group(inner, env, from.0)?, to: group(inner, env, to.0)? })
+    };
+    set_latency(between: [Option<(Atom, Atom)>], min: [u64], max: [u64]) => |env, inner, _me| {
+        let between = between.map(|(a, b)| Ok::<_, Fault>((inner.node(a, env)?, inner.node(b, env)?))).transpose()?;
+        Ok(Op::SetLatency { between, min, max })
+    };
     set_tick_time(micros: [u64]) => |env, _inner, _me| Ok(Op::SetTickTime(micros));
     stop_node(node: [Atom]) => |env, inner, _me| Ok(Op::StopNode(inner.node(node, env)?));
-    start_node(node: [Atom]) => |env, inner, _me| Ok(Op::StartNode(inner.symbol(node, env)?));
+    crash_node(node: [Atom]) => |env, inner, _me| Ok(Op::CrashNode(inner.node(node, env)?));
+    start_node(node: [Atom], connect: [bool]) => |env, inner, _me| {
+        Ok(Op::StartNode { name: inner.symbol(node, env)?, connect })
+    };
+    pause_node(node: [Atom], on: [bool]) => |env, inner, _me| Ok(Op::PauseNode(inner.node(node, env)?, on));
+    pause(pid: [Term<'a>], micros: [u64]) => |env, inner, _me| Ok(Op::Pause(terms::process(inner, pid)?, micros));
+    configure(node: [Atom], setting: [NodeSetting]) => |env, inner, _me| {
+        let node = inner.node(node, env)?;
+        Ok(Op::Configure(node, setting.read(inner, env)?))
+    };
+    join(a: [Atom], b: [Atom]) => |env, inner, _me| Ok(Op::Join(inner.node(a, env)?, inner.node(b, env)?));
+    connect(node: [Atom], reference: [u64]) => |env, inner, _me| {
+        Ok(Op::Connect(inner.node(node, env)?, RefId(reference)))
+    };
+    disconnect(from: [Atom], node: [Atom]) => |env, inner, _me| {
+        Ok(Op::Disconnect(inner.node(from, env)?, inner.node(node, env)?))
+    };
+    monitor_nodes(shape: [u32], kinds: [(bool, bool)], on: [bool]) => |env, _inner, _me| {
+        let (visible, hidden) = kinds;
+        Ok(Op::MonitorNodes { subscription: Subscription { shape, visible, hidden }, on })
+    };
     monitor_node(node: [Atom], lost: [bool], on: [bool]) => |env, inner, _me| {
         Ok(Op::MonitorNode { node: inner.node(node, env)?, lost, on })
     };
@@ -153,6 +183,8 @@ fn fetch<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
 enum CutMode {
     Drop,
     Defer,
+    Tcp,
+    Hold,
 }
 
 impl From<CutMode> for PartitionMode {
@@ -160,13 +192,82 @@ impl From<CutMode> for PartitionMode {
         match mode {
             CutMode::Drop => PartitionMode::Drop,
             CutMode::Defer => PartitionMode::Defer,
+            CutMode::Tcp => PartitionMode::Tcp,
+            CutMode::Hold => PartitionMode::Hold,
         }
     }
 }
 
-fn nodes(inner: &mut Inner, env: Env<'_>, groups: Vec<Vec<Atom>>) -> Result<Vec<Vec<NodeId>>, Fault> {
-    let group = |names: Vec<Atom>| names.into_iter().map(|name| inner.node(name, env)).collect();
-    groups.into_iter().map(group).collect()
+/// `:all`, `{:node, node}` or `{:between, node, node}`.
+#[derive(Debug, Clone, Copy, NifTaggedEnum)]
+enum Scope {
+    All,
+    Node(Atom),
+    Between(Atom, Atom),
+}
+
+impl Scope {
+    fn read(self, inner: &mut Inner, env: Env<'_>) -> Result<lockstep_core::Scope, Fault> {
+        Ok(match self {
+            Scope::All => lockstep_core::Scope::All,
+            Scope::Node(node) => lockstep_core::Scope::Node(inner.node(node, env)?),
+            Scope::Between(a, b) => lockstep_core::Scope::Between(inner.node(a, env)?, inner.node(b, env)?),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, NifUnitEnum)]
+enum AutoConnect {
+    Always,
+    Never,
+    Once,
+}
+
+/// `{:hidden, boolean}`, `{:tick, micros, intensity}` and so on; times are microseconds.
+#[derive(Debug, Clone, NifTaggedEnum)]
+#[rustler(decode)]
+enum NodeSetting {
+    Hidden(bool),
+    AutoConnect(AutoConnect),
+    Allow(Names),
+    Cookie(Option<Atom>, Atom),
+    Tick(u64, u64),
+}
+
+impl NodeSetting {
+    fn read(self, inner: &mut Inner, env: Env<'_>) -> Result<Setting, Fault> {
+        Ok(match self {
+            NodeSetting::Hidden(hidden) => Setting::Hidden(hidden),
+            NodeSetting::AutoConnect(AutoConnect::Always) => Setting::AutoConnect(lockstep_core::AutoConnect::Always),
+            NodeSetting::AutoConnect(AutoConnect::Never) => Setting::AutoConnect(lockstep_core::AutoConnect::Never),
+            NodeSetting::AutoConnect(AutoConnect::Once) => Setting::AutoConnect(lockstep_core::AutoConnect::Once),
+            NodeSetting::Allow(nodes) => Setting::Allow(group(inner, env, nodes.0)?),
+            NodeSetting::Cookie(other, cookie) => {
+                let other = other.map(|other| inner.node(other, env)).transpose()?;
+                Setting::Cookie(other, inner.symbol(cookie, env)?)
+            }
+            NodeSetting::Tick(time, intensity) => Setting::Tick(time, intensity),
+        })
+    }
+}
+
+fn group(inner: &mut Inner, env: Env<'_>, names: Vec<Atom>) -> Result<Vec<NodeId>, Fault> {
+    names.into_iter().map(|name| inner.node(name, env)).collect()
+}
+
+fn nodes(inner: &mut Inner, env: Env<'_>, groups: Vec<Names>) -> Result<Vec<Vec<NodeId>>, Fault> {
+    groups.into_iter().map(|names| group(inner, env, names.0)).collect()
+}
+
+/// Names of nodes. The decoder of lists panics where an improper one ends.
+#[derive(Debug, Clone)]
+struct Names(Vec<Atom>);
+
+impl<'a> Decoder<'a> for Names {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        term.list_length()?;
+        term.decode().map(Names)
+    }
 }
 
 /// `:ok`, for calls that have nothing else to say.

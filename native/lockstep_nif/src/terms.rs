@@ -1,8 +1,8 @@
 //! Operations from terms, answers to terms.
 
 use lockstep_core::{
-    Activity, AliasMode, Death, ExitClass, Farewell, Grant, Item, MessageId, Next, Notice, Op, ProcessId, RefId,
-    Refusal, SystemReason, Target, Wait,
+    Activity, AliasMode, Death, DownReason, ExitClass, Farewell, Grant, Item, MessageId, Next, NodeEvent, Notice, Op,
+    ProcessId, RefId, Refusal, SystemReason, Target, Wait,
 };
 use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
@@ -26,6 +26,12 @@ rustler::atoms! {
     down,
     exit,
     nodedown,
+    node,
+    connected,
+    disconnect,
+    connection_closed,
+    net_tick_timeout,
+    wait_pending,
     noproc,
     noconnection,
     killed,
@@ -189,6 +195,7 @@ fn grant_term<'a>(env: Env<'a>, inner: &mut Inner, grant: Grant) -> Result<Term<
         Grant::Timer(Some((left, MessageId(id)))) => (left, id).encode(env),
         Grant::Timer(None) => false.encode(env),
         Grant::Node(node) => inner.node_atom(node)?.encode(env),
+        Grant::Count(count) => count.encode(env),
         Grant::Ended => ended().encode(env),
         Grant::Die(Death::Signal(MessageId(id))) => (die(), id).encode(env),
         Grant::Die(Death::System(reason)) => (die(), reason_atom(reason)).encode(env),
@@ -209,7 +216,25 @@ fn item_term<'a>(env: Env<'a>, inner: &mut Inner, item: Item) -> Result<Term<'a>
         Item::Exit(from, reason) => (exit(), shown(env, inner, from), reason_atom(reason)).encode(env),
         Item::NotSpawned(MessageId(id)) => (not_spawned(), id).encode(env),
         Item::NodeDown(node) => (nodedown(), inner.node_atom(node)?).encode(env),
+        Item::Node(event) => node_event(env, inner, event)?,
+        Item::Connected(RefId(reference), up) => (connected(), reference, up).encode(env),
     })
+}
+
+/// `{:node, node, reason, connection, hidden, shape}`; the reason is nil for a node that has come.
+fn node_event<'a>(env: Env<'a>, inner: &Inner, event: NodeEvent) -> Result<Term<'a>, Fault> {
+    let reason = event.down.map(down_reason_atom);
+    let name = inner.node_atom(event.node)?;
+    Ok((node(), name, reason, event.connection, event.hidden, event.shape).encode(env))
+}
+
+fn down_reason_atom(reason: DownReason) -> Atom {
+    match reason {
+        DownReason::Disconnect => disconnect(),
+        DownReason::ConnectionClosed => connection_closed(),
+        DownReason::NetTickTimeout => net_tick_timeout(),
+        DownReason::WaitPending => wait_pending(),
+    }
 }
 
 pub(crate) fn farewell_term<'a>(env: Env<'a>, inner: &Inner, farewell: &Farewell) -> Result<Term<'a>, Fault> {

@@ -160,7 +160,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     delay_trap: [2],
     # signals and distribution not simulated yet
     exit_signal: [2],
-    nodes: [2],
     # ports
     open_port: [2],
     port_call: [2, 3],
@@ -208,7 +207,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
 
   # They would end the VM, or act on the real cluster.
   @refused [
-    disconnect_node: [1],
     dist_ctrl_get_data: [1],
     dist_ctrl_get_data_notification: [1],
     dist_ctrl_get_opt: [2],
@@ -217,8 +215,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     dist_ctrl_set_opt: [3],
     dist_get_stat: [1],
     dmonitor_node: [3],
-    get_cookie: [0, 1],
-    set_cookie: [1, 2],
     setnode: [2, 3],
     halt: [0, 1, 2]
   ]

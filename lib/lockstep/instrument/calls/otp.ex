@@ -177,19 +177,12 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :erl_epmd,
     :erl_init,
     :erl_reply,
-    :erpc,
-    :global,
-    :global_group,
-    :global_search,
     :heart,
     :inet_tcp_dist,
     :inet6_tcp_dist,
-    :net_adm,
     :peer,
-    :pg,
     :pg2,
     :pool,
-    :rpc,
     :slave
   ]
 
@@ -249,7 +242,8 @@ defmodule Lockstep.Instrument.Calls.OTP do
            get_primary_config get_process_metadata set_process_metadata unset_process_metadata
            update_process_metadata)a}
      ]},
-    {:net_kernel, :refuse, [{:native, ~w(dflag_unicode_io)a}]},
+    {:net_adm, :refuse, [{:guest, ~w(ping)a}]},
+    {:net_kernel, :refuse, [{:native, ~w(dflag_unicode_io)a}, {:guest, ~w(monitor_nodes)a}]},
     {:os, :escape, [{:native, ~w(env getenv type version)a}]}
   ]
 

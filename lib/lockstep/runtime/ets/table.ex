@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   # holds is a virtual reference or a name of its node. The run's store has the way from one to the other.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Shared}
+  alias Lockstep.Runtime.{Context, Services, Shared}
   alias Lockstep.Runtime.Ets.Index
 
   @enforce_keys [:id, :number, :object, :tid, :node, :owner, :heir, :name, :named?, :type, :keypos]
@@ -68,7 +68,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   def find(ctx, name) when is_atom(name) do
     case :ets.lookup(ctx.store, {:table_name, ctx.node, name}) do
       [{_, id}] -> find(ctx, id)
-      [] -> nil
+      [] -> provided(ctx, name)
     end
   end
 
@@ -80,6 +80,17 @@ defmodule Lockstep.Runtime.Ets.Table do
   end
 
   def find(_ctx, _id), do: nil
+
+  # `global` reads its tables without asking its server, which a real node has from the start.
+  defp provided(ctx, :global_names) do
+    Services.ensure(ctx, :global_name_server)
+
+    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, :global_names}),
+         do: find(ctx, id),
+         else: (_ -> nil)
+  end
+
+  defp provided(_ctx, _name), do: nil
 
   @doc "What the code under test calls the table: its name if it has one."
   @spec id(t()) :: atom() | reference()

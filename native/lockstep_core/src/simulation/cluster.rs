@@ -1,99 +1,151 @@
-//! Operations on the cluster: nodes and the cuts between them.
+//! Operations on the cluster: nodes and what is done to the network between them.
 
-use super::{Due, Misuse, Simulation, Timer};
+use std::collections::VecDeque;
+
+use super::connections::Way;
+use super::{Due, Misuse, Ready, Simulation, Timer};
 use crate::clock::Micros;
+use crate::connection::Cut;
 use crate::ids::{CONTROL, NodeId, ProcessId, Symbol};
-use crate::network::{Cut, Node, Pair};
-use crate::op::{Death, ExitClass, Grant, Item, PartitionMode, Refusal, SystemReason, Target};
+use crate::network::{Network, Node};
+use crate::op::{
+    Death, DownReason, ExitClass, Grant, Item, NodeEvent, PartitionMode, Refusal, Scope, Setting, SystemReason, Target,
+};
 use crate::trace::Kind;
 
 impl Simulation {
     pub(super) fn partition(&mut self, me: ProcessId, groups: &[Vec<NodeId>], mode: PartitionMode) -> Grant {
         for (index, group) in groups.iter().enumerate() {
             for other in &groups[index + 1..] {
-                for (&a, &b) in group.iter().flat_map(|a| other.iter().map(move |b| (a, b))) {
-                    self.cut(a, b, mode);
-                }
+                self.cut_all(group, other, mode);
+                self.cut_all(other, group, mode);
             }
         }
         self.told(me, Kind::Partition, groups.len() as u64, mode as u64, Grant::Done)
     }
 
-    /// The control node cannot be cut off.
-    fn cut(&mut self, a: NodeId, b: NodeId, mode: PartitionMode) {
-        if a == b || a == CONTROL || b == CONTROL {
-            return;
-        }
-        let (pair, now) = (Pair::new(a, b), self.clock.now());
-        match self.network.cuts.get_mut(&pair) {
-            Some(cut) => cut.mode = mode,
-            None => {
-                let tick = Some(self.clock.set(now.saturating_add(self.tick_time), Due::Tick(pair)));
-                self.network.cuts.insert(
-                    pair,
-                    Cut {
-                        mode,
-                        since: now,
-                        noticed: false,
-                        tick,
-                    },
-                );
+    pub(super) fn cut_one_way(&mut self, me: ProcessId, from: &[NodeId], to: &[NodeId], mode: PartitionMode) -> Grant {
+        self.cut_all(from, to, mode);
+        self.told(me, Kind::Cut, from.len() as u64, mode as u64, Grant::Done)
+    }
+
+    fn cut_all(&mut self, from: &[NodeId], to: &[NodeId], mode: PartitionMode) {
+        for &a in from {
+            for &b in to {
+                self.cut(a, b, mode);
             }
         }
     }
 
-    pub(super) fn heal(&mut self, me: ProcessId) -> Grant {
-        self.event(Some(me), Kind::Heal, 0, 0);
-        let cuts = std::mem::take(&mut self.network.cuts);
-        for tick in cuts.values().filter_map(|cut| cut.tick) {
-            self.clock.cancel(tick);
+    /// The control node cannot be cut off.
+    fn cut(&mut self, from: NodeId, to: NodeId, mode: PartitionMode) {
+        if !Network::wired(from, to) {
+            return;
         }
-        self.deliver_held(&cuts);
+        let now = self.clock.now();
+        let side = self.network.connections.side_mut(to, from);
+        let since = side.cut.map_or(now, |cut| cut.since);
+        side.cut = Some(Cut { mode, since });
+        self.review_tick(to, from);
+    }
+
+    pub(super) fn heal(&mut self, me: ProcessId, scope: Scope) -> Grant {
+        self.event(Some(me), Kind::Heal, 0, 0);
+        let ends = |pair: crate::connection::Pair| pair.ends();
+        let pairs: Vec<_> = self.network.connections.pairs().map(ends).collect();
+        let concerned = pairs.into_iter().filter(|&[a, b]| match scope {
+            Scope::All => true,
+            Scope::Node(node) => a == node || b == node,
+            Scope::Between(one, two) => (a, b) == (one, two) || (a, b) == (two, one),
+        });
+        let concerned: Vec<_> = concerned.collect();
+        let healed: Vec<_> = concerned.iter().flat_map(|&[a, b]| self.uncut(a, b)).collect();
+        self.deliver_kept_back(&healed);
+        for [a, b] in concerned {
+            self.heal_pair(a, b, &healed);
+        }
+        self.activate_held();
         Grant::Done
+    }
+
+    /// Takes away what cuts two nodes off from each other; from where to where, and how.
+    fn uncut(&mut self, a: NodeId, b: NodeId) -> Vec<(NodeId, NodeId, PartitionMode)> {
+        let mut healed = Vec::new();
+        for (from, to) in [(a, b), (b, a)] {
+            let side = self.network.connections.side_mut(to, from);
+            if side.cut.is_some_and(|cut| cut.mode != PartitionMode::Hold) {
+                healed.extend(side.cut.take().map(|cut| (from, to, cut.mode)));
+            }
+        }
+        healed
+    }
+
+    /// What was cut by a partition that loses or keeps messages is connected again; otherwise nothing connects by itself.
+    fn heal_pair(&mut self, a: NodeId, b: NodeId, healed: &[(NodeId, NodeId, PartitionMode)]) {
+        let documented = healed
+            .iter()
+            .any(|&(from, to, mode)| ((from, to) == (a, b) || (from, to) == (b, a)) && mode != PartitionMode::Tcp);
+        if documented {
+            self.join(a, b);
+        }
+        self.reconsider(a, b);
+    }
+
+    pub(super) fn release_messages(&mut self, me: ProcessId, from: &[NodeId], to: &[NodeId]) -> Grant {
+        for (&a, &b) in from.iter().flat_map(|a| to.iter().map(move |b| (a, b))) {
+            let side = self.network.connections.side_mut(b, a);
+            if side.cut.is_some_and(|cut| cut.mode == PartitionMode::Hold) {
+                side.cut = None;
+                self.reconsider(a, b);
+            }
+        }
+        self.activate_held();
+        self.told(me, Kind::Release, from.len() as u64, to.len() as u64, Grant::Done)
+    }
+
+    pub(super) fn set_latency(
+        &mut self,
+        me: ProcessId,
+        between: Option<(NodeId, NodeId)>,
+        min: Micros,
+        max: Micros,
+    ) -> Grant {
+        match between {
+            None => self.latency = (min, max),
+            Some((a, b)) => {
+                self.network.connections.side_mut(a, b).latency = Some((min, max));
+                self.network.connections.side_mut(b, a).latency = Some((min, max));
+            }
+        }
+        self.told(me, Kind::SetLatency, min, max, Grant::Done)
     }
 
     /// A partition that lasts already is noticed so long after it began, at the earliest now.
     pub(super) fn set_tick_time(&mut self, me: ProcessId, time: Micros) -> Grant {
         self.tick_time = time;
-        for (pair, cut) in &mut self.network.cuts {
-            if let Some(tick) = cut.tick.take() {
-                self.clock.cancel(tick);
-                cut.tick = Some(self.clock.set(cut.since.saturating_add(time), Due::Tick(*pair)));
-            }
-        }
+        self.net_tick_time = time;
+        self.review_ticks();
         self.told(me, Kind::SetTickTime, time, 0, Grant::Done)
     }
 
-    /// The tick time has passed: each side gives the other up.
-    pub(super) fn notice_cut(&mut self, pair: Pair) {
-        let Some(cut) = self.network.cuts.get_mut(&pair) else {
-            return;
-        };
-        cut.noticed = true;
-        cut.tick = None;
-        let (a, b) = pair.ends();
-        self.event(None, Kind::Tick, u64::from(a.0), u64::from(b.0));
-        for process in self.living_on(|home| home == a) {
-            self.sever(process, b, SystemReason::Noconnection);
+    fn review_ticks(&mut self) {
+        let pairs: Vec<_> = self.network.connections.pairs().collect();
+        for [a, b] in pairs.into_iter().map(crate::connection::Pair::ends) {
+            self.review_tick(a, b);
+            self.review_tick(b, a);
         }
-        for process in self.living_on(|home| home == b) {
-            self.sever(process, a, SystemReason::Noconnection);
-        }
-        self.tell_watchers(a, |home, lost| home == b && lost);
-        self.tell_watchers(b, |home, lost| home == a && lost);
     }
 
     /// Breaks what ties a process to those of another node, living or dead, as far as it concerns the process itself.
-    fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason) {
+    pub(super) fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason) {
         self.give_up_requests(process, node);
         let Some(entry) = self.get(process) else { return };
-        let links: Vec<_> = entry
-            .links
+        let links = entry.links.iter().copied();
+        let links: Vec<_> = links.filter(|&other| self.home(other) == node).collect();
+        let watching = entry
+            .watching
             .iter()
-            .copied()
-            .filter(|&other| self.home(other) == node)
-            .collect();
-        let watching = entry.watching.iter().filter(|&(_, &other)| self.home(other) == node);
+            .filter(|&(_, &target)| self.home_of(target) == node);
         let watching: Vec<_> = watching.map(|(&reference, _)| reference).collect();
         for other in links {
             self.exit_by_link(other, process, reason);
@@ -106,10 +158,8 @@ impl Simulation {
     /// Processes that were asked for on a node and not yet heard of have not been started, as far as one can tell.
     fn give_up_requests(&mut self, process: ProcessId, node: NodeId) {
         let Some(entry) = self.get(process) else { return };
-        let requests = entry
-            .requests
-            .iter()
-            .filter(|(_, request)| self.home(request.child) == node);
+        let requests = entry.requests.iter();
+        let requests = requests.filter(|(_, request)| self.home(request.child) == node);
         let requests: Vec<_> = requests.map(|(&reference, &request)| (reference, request)).collect();
         for (reference, request) in requests {
             let entry = self.expect(process);
@@ -123,7 +173,7 @@ impl Simulation {
     }
 
     /// Tells the watchers of a node that it is down, each once for each time it asked.
-    fn tell_watchers(&mut self, node: NodeId, concerned: impl Fn(NodeId, bool) -> bool) {
+    pub(super) fn tell_watchers(&mut self, node: NodeId, concerned: impl Fn(NodeId, bool) -> bool) {
         let watchers = std::mem::take(&mut self.network.node_mut(node).watchers);
         for (watcher, lost) in watchers {
             if concerned(self.home(watcher), lost) {
@@ -142,50 +192,129 @@ impl Simulation {
         if node == CONTROL || !self.network.node(node).up {
             return Grant::Refused(Refusal::NodeDown);
         }
-        self.network.node_mut(node).up = false;
-        self.network.node_mut(node).names.clear();
         self.lose_all(node);
-        self.drop_timers_of(node);
-        let victims = self.living_on(|home| home == node);
-        for &victim in &victims {
-            let process = self.expect(victim);
-            process.name = None;
-            process.links.clear();
-            process.watched_by.clear();
-        }
+        let victims = self.take_down(node);
         // Also those whose last signals have just been lost are told of here.
         for process in self.living_on(|home| home != node) {
             self.sever(process, node, SystemReason::Nodedown);
         }
+        self.kill_all(&victims);
+        self.tell_watchers(node, |home, _| home != node);
+        for other in self.network.connections.neighbours(node) {
+            self.drop_end(node, other);
+            self.fail_set_up(crate::connection::Pair::new(node, other));
+            self.stopped_for(other, node);
+        }
+        Grant::Done
+    }
+
+    /// A node that has been stopped is gone for another at once.
+    fn stopped_for(&mut self, other: NodeId, node: NodeId) {
+        let hidden = self.network.hidden(other, node);
+        if let Some((_, connection)) = self.drop_end(other, node) {
+            let down = Some(DownReason::ConnectionClosed);
+            self.tell_subscribers(other, hidden, |shape| NodeEvent {
+                node,
+                down,
+                connection,
+                hidden,
+                shape,
+            });
+        }
+    }
+
+    /// All processes of the node die at once. Of what it has sent a part arrives, and then the others learn of its end.
+    pub(super) fn crash_node(&mut self, me: ProcessId, node: NodeId) -> Grant {
+        self.event(Some(me), Kind::CrashNode, u64::from(node.0), 0);
+        if node == CONTROL || !self.network.node(node).up {
+            return Grant::Refused(Refusal::NodeDown);
+        }
+        let victims = self.take_down(node);
+        for other in self.network.connections.neighbours(node) {
+            self.fail_set_up(crate::connection::Pair::new(node, other));
+            if let Some((number, _)) = self.drop_end(node, other) {
+                self.lose(|packet| packet.connection == Some(number) && packet.to == node);
+                self.lose_tail(node, number);
+                self.announce_close(node, other, number);
+            }
+        }
+        for process in self.living_on(|home| home == CONTROL) {
+            self.sever(process, node, SystemReason::Noconnection);
+        }
+        self.kill_all(&victims);
+        self.tell_watchers(node, |home, lost| home == CONTROL || (home != node && !lost));
+        Grant::Done
+    }
+
+    /// Takes a node out of the world, and its processes' ties with it; who has to be killed.
+    fn take_down(&mut self, node: NodeId) -> Vec<ProcessId> {
+        let entry = self.network.node_mut(node);
+        entry.up = false;
+        entry.paused = None;
+        entry.names.clear();
+        entry.subscribers.clear();
+        self.network.waiters.retain(|&(from, ..)| from != node);
+        self.drop_timers_of(node);
+        let victims = self.living_on(|home| home == node);
         for &victim in &victims {
+            let process = self.expect(victim);
+            process.frozen = false;
+            process.name = None;
+            process.links.clear();
+            process.watched_by.clear();
+        }
+        for other in self.network.connections.neighbours(node) {
+            self.reconsider(node, other);
+        }
+        victims
+    }
+
+    fn kill_all(&mut self, victims: &[ProcessId]) {
+        for &victim in victims {
             self.kill(victim, Death::System(SystemReason::Killed), ExitClass::Crash);
         }
-        self.tell_watchers(node, |home, _| home != node);
-        Grant::Done
     }
 
     /// The timers for names of a node that stops; those for its processes end with them.
     fn drop_timers_of(&mut self, node: NodeId) {
         let for_name = |timer: &Timer| matches!(timer.target, Target::Name(home, _) if home == node);
-        let gone: Vec<_> = self
-            .timers
-            .iter()
-            .filter(|(_, timer)| for_name(timer))
-            .map(|(&reference, _)| reference)
-            .collect();
+        let timers = self.timers.iter().filter(|(_, timer)| for_name(timer));
+        let gone: Vec<_> = timers.map(|(&reference, _)| reference).collect();
         for reference in gone {
             self.drop_timer(reference);
         }
     }
 
-    pub(super) fn start_node(&mut self, me: ProcessId, name: Symbol) -> Grant {
+    /// Starts a node. It is connected to all others that are up and not cut off, if it is to be.
+    pub(super) fn start_node(&mut self, me: ProcessId, name: Symbol, connect: bool) -> Grant {
         let Ok(node) = self.unknown_node(name) else {
             return self.told(me, Kind::StartNode, u64::MAX, 0, Grant::Refused(Refusal::NodeDown));
         };
-        let entry = self.network.node_mut(node);
-        entry.up = true;
-        entry.started = true;
-        self.told(me, Kind::StartNode, u64::from(node.0), 0, Grant::Node(node))
+        self.event(Some(me), Kind::StartNode, u64::from(node.0), 0);
+        if !self.network.node(node).up {
+            self.network.node_mut(node).boot();
+        }
+        let others: Vec<_> = (1..self.network.nodes.len())
+            .map(|index| NodeId(index as u16))
+            .collect();
+        let cut = |other| {
+            let connections = &self.network.connections;
+            connections.cut(node, other).is_some() || connections.cut(other, node).is_some()
+        };
+        let others: Vec<_> = others.into_iter().filter(|&other| connect && !cut(other)).collect();
+        for other in others {
+            self.join(node, other);
+        }
+        Grant::Node(node)
+    }
+
+    pub(super) fn join_nodes(&mut self, me: ProcessId, a: NodeId, b: NodeId) -> Grant {
+        self.event(Some(me), Kind::Join, u64::from(a.0), u64::from(b.0));
+        let cut = |from, to| self.network.connections.cut(from, to).is_some();
+        if !cut(a, b) && !cut(b, a) {
+            self.join(a, b);
+        }
+        Grant::Bool(self.network.connected(a, b))
     }
 
     /// The number of a node that is spoken of, whether or not it was ever started.
@@ -198,20 +327,42 @@ impl Simulation {
         Ok(NodeId(number))
     }
 
+    pub(super) fn configure(&mut self, me: ProcessId, node: NodeId, setting: Setting) -> Grant {
+        let entry = self.network.node_mut(node);
+        match setting {
+            Setting::Hidden(hidden) => entry.hidden = hidden,
+            Setting::AutoConnect(when) => entry.auto_connect = when,
+            Setting::Allow(nodes) => entry.allowed.get_or_insert_default().extend(nodes),
+            Setting::Cookie(None, cookie) => entry.cookie = Some(cookie),
+            Setting::Cookie(Some(other), cookie) => {
+                entry.cookies.insert(other, cookie);
+            }
+            Setting::Tick(time, intensity) => {
+                entry.tick_time = Some(time);
+                entry.tick_intensity = intensity.max(1);
+                entry.phase = None;
+                self.review_ticks();
+            }
+        }
+        self.told(me, Kind::Configure, u64::from(node.0), 0, Grant::Done)
+    }
+
     pub(super) fn monitor_node(&mut self, me: ProcessId, node: NodeId, lost: bool, on: bool) -> Grant {
         self.event(Some(me), Kind::MonitorNode, u64::from(node.0), u64::from(on));
         let home = self.home(me);
-        let within_reach = if lost {
-            self.network.connected(home, node)
-        } else {
-            self.network.node(node).up
-        };
         let watchers = &mut self.network.nodes[usize::from(node.0)].watchers;
         if !on {
             if let Some(index) = watchers.iter().position(|&watcher| watcher == (me, lost)) {
                 watchers.remove(index);
             }
-        } else if node != home && !within_reach {
+            return Grant::Bool(true);
+        }
+        let reachable = if lost {
+            self.way(home, node) != Way::Closed
+        } else {
+            self.network.node(node).up
+        };
+        if node != home && !reachable {
             self.drop_in(me, Item::NodeDown(node));
         } else {
             self.network.node_mut(node).watchers.push((me, lost));
@@ -219,7 +370,78 @@ impl Simulation {
         Grant::Bool(true)
     }
 
-    fn living_on(&self, on: impl Fn(NodeId) -> bool) -> Vec<ProcessId> {
+    // Pauses.
+
+    /// Nothing happens on a node that is paused: what is sent there waits, and it is silent to the others.
+    pub(super) fn pause_node(&mut self, me: ProcessId, node: NodeId, on: bool) -> Grant {
+        self.event(Some(me), Kind::PauseNode, u64::from(node.0), u64::from(on));
+        if node == CONTROL || !self.network.node(node).up {
+            return Grant::Refused(Refusal::NodeDown);
+        }
+        if self.network.node(node).paused.is_some() == on {
+            return Grant::Done;
+        }
+        self.network.node_mut(node).paused = on.then_some(self.clock.now());
+        if on {
+            self.put_off_timers(node);
+        }
+        for process in self.living_on(|home| home == node) {
+            self.freeze(process, on);
+        }
+        for other in self.network.connections.neighbours(node) {
+            self.reconsider(node, other);
+        }
+        if !on {
+            for reference in std::mem::take(&mut self.network.node_mut(node).late) {
+                self.fire_due(reference);
+            }
+            self.activate_held();
+        }
+        Grant::Done
+    }
+
+    fn put_off_timers(&mut self, node: NodeId) {
+        let (of_node, left): (Vec<_>, _) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(|ready| match ready {
+                Ready::Fire(reference) => {
+                    self.timers.get(reference).map(|timer| self.home_of(timer.target)) == Some(node)
+                }
+                _ => false,
+            });
+        self.queue = VecDeque::from(left);
+        for ready in of_node {
+            if let Ready::Fire(reference) = ready {
+                self.network.node_mut(node).late.push(reference);
+            }
+        }
+    }
+
+    /// A timer is due; on a node that is paused it fires when that goes on.
+    pub(super) fn fire_due(&mut self, reference: crate::ids::RefId) {
+        let Some(target) = self.timers.get(&reference).map(|timer| timer.target) else {
+            return;
+        };
+        let node = self.home_of(target);
+        if self.network.node(node).paused.is_some() {
+            self.network.node_mut(node).late.push(reference);
+        } else {
+            self.queue.push_back(Ready::Fire(reference));
+        }
+    }
+
+    pub(super) fn pause(&mut self, me: ProcessId, process: ProcessId, time: Micros) -> Grant {
+        self.event(Some(me), Kind::Pause, u64::from(process.0), time);
+        if !self.alive(process) {
+            return Grant::Refused(Refusal::Noproc);
+        }
+        self.clock
+            .set(self.clock.now().saturating_add(time), Due::Thaw(process));
+        self.freeze(process, true);
+        Grant::Done
+    }
+
+    pub(super) fn living_on(&self, on: impl Fn(NodeId) -> bool) -> Vec<ProcessId> {
         let all = self
             .homes
             .iter()

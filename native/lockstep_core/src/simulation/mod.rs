@@ -1,20 +1,22 @@
 //! The state machine: one run of a cluster.
 
 mod cluster;
+mod connections;
 mod ended;
 mod perform;
 mod queries;
 mod signals;
 mod suspension;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ended::JustEnded;
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
+use crate::connection::Pair;
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::network::{ChannelKey, Content, Network, Node, Pair};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Op, Target, Wait};
+use crate::network::{ChannelKey, Content, Network, Node};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Op, Scope, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::{Candidate, CandidateView, Candidates, Object, Strategy};
@@ -26,6 +28,8 @@ use crate::trace::{Event, Kind, Trace};
 const SLICE: u32 = 500;
 /// How long a partition lasts before both sides notice it, unless set otherwise.
 const DEFAULT_TICK_TIME: Micros = 15_000_000;
+/// After how long a silent connection is given up (`net_ticktime`).
+const NET_TICK_TIME: Micros = 60_000_000;
 
 /// The settings of a run. Times are virtual microseconds.
 #[derive(Debug, Clone)]
@@ -139,6 +143,10 @@ enum Ready {
     Run(ProcessId),
     Deliver(ChannelKey),
     Fire(RefId),
+    /// A set-up is answered.
+    Connect(Pair),
+    /// The first hears that the second has closed their connection.
+    Close(NodeId, NodeId),
 }
 
 /// What happens by itself when its time comes.
@@ -148,7 +156,13 @@ enum Due {
     Release(ProcessId),
     Arrive(ChannelKey),
     Fire(RefId),
-    Tick(Pair),
+    /// The first gives the second up.
+    Tick(NodeId, NodeId),
+    SetUp(Pair),
+    SetUpFails(Pair),
+    Close(NodeId, NodeId),
+    /// The pause of a process is over.
+    Thaw(ProcessId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +220,8 @@ pub struct Simulation {
     /// Every process's node, dead ones' too.
     homes: Vec<NodeId>,
     just_ended: JustEnded,
+    /// Who serves the others, dead ones too: that they wait for ever says nothing.
+    daemons: BTreeSet<ProcessId>,
     /// Every process's last name, dead ones' too.
     labels: Vec<Option<Symbol>>,
     network: Network,
@@ -219,7 +235,11 @@ pub struct Simulation {
     doomed: VecDeque<(ProcessId, Death)>,
     steps: u64,
     messages: u64,
+    /// How long a partition that drops or defers lasts before it is noticed.
     tick_time: Micros,
+    net_tick_time: Micros,
+    /// How long messages between nodes are under way, at least and at most.
+    latency: (Micros, Micros),
     outcome: Option<Outcome>,
 }
 
@@ -237,6 +257,7 @@ impl Simulation {
             processes: Vec::new(),
             homes: Vec::new(),
             just_ended: JustEnded::default(),
+            daemons: BTreeSet::new(),
             labels: Vec::new(),
             network: Network {
                 nodes: vec![Node {
@@ -255,10 +276,12 @@ impl Simulation {
             steps: 0,
             messages: 0,
             tick_time: DEFAULT_TICK_TIME,
+            net_tick_time: NET_TICK_TIME,
+            latency: (0, config.max_latency),
             outcome: None,
             config,
         };
-        simulation.create(CONTROL);
+        simulation.create(CONTROL, State::Enabled(Op::Start));
         simulation
     }
 
@@ -324,9 +347,7 @@ impl Simulation {
 
     /// Marks a process that serves the others; not a step.
     pub fn set_daemon(&mut self, process: ProcessId) {
-        if let Some(entry) = self.living(process) {
-            entry.daemon = true;
-        }
+        self.daemons.insert(process);
     }
 
     /// Marks a process that owns something shared: its end concerns all who touch that. Not a step.
@@ -361,8 +382,25 @@ impl Simulation {
                 Target::Name(node, _) => self.check_node(*node),
                 Target::Alias(_) => Ok(()),
             },
-            Op::Spawn { node, .. } | Op::StopNode(node) | Op::MonitorNode { node, .. } => self.check_node(*node),
+            Op::Pause(process, _) => self.check_process(*process),
+            Op::Spawn { node, .. }
+            | Op::StopNode(node)
+            | Op::CrashNode(node)
+            | Op::PauseNode(node, _)
+            | Op::Configure(node, _)
+            | Op::Connect(node, _)
+            | Op::MonitorNode { node, .. } => self.check_node(*node),
             Op::Partition(groups, _) => groups.iter().flatten().try_for_each(|&node| self.check_node(node)),
+            Op::CutOneWay { from, to, .. } | Op::Release { from, to } => {
+                from.iter().chain(to).try_for_each(|&node| self.check_node(node))
+            }
+            Op::Join(a, b)
+            | Op::Disconnect(a, b)
+            | Op::SetLatency {
+                between: Some((a, b)), ..
+            }
+            | Op::Heal(Scope::Between(a, b)) => self.check_node(*a).and(self.check_node(*b)),
+            Op::Heal(Scope::Node(node)) => self.check_node(*node),
             _ => Ok(()),
         }
     }
@@ -407,6 +445,9 @@ impl Simulation {
         let process = self.expect(me);
         process.state = State::Enabled(op);
         process.slice += 1;
+        if process.is_suspended() {
+            return;
+        }
         if front && process.slice < SLICE {
             self.queue.push_front(Ready::Run(me));
         } else {
@@ -458,11 +499,16 @@ impl Simulation {
     fn quiet(&self) -> Outcome {
         if self.alive(MAIN) {
             Outcome::Deadlock
-        } else if self.config.fail_on_blocked && self.processes.iter().flatten().any(|process| !process.daemon) {
+        } else if self.config.fail_on_blocked && self.somebody_waits() {
             Outcome::Blocked
         } else {
             Outcome::Done
         }
+    }
+
+    fn somebody_waits(&self) -> bool {
+        let mut living = self.processes.iter().zip(0..).filter(|(process, _)| process.is_some());
+        living.any(|(_, number)| !self.daemons.contains(&ProcessId(number)))
     }
 
     /// Lets time pass until something can happen; false when nothing ever will.
@@ -490,8 +536,12 @@ impl Simulation {
                 }
             }
             Due::Arrive(key) => self.activate(key),
-            Due::Fire(reference) => self.queue.push_back(Ready::Fire(reference)),
-            Due::Tick(pair) => self.notice_cut(pair),
+            Due::Fire(reference) => self.fire_due(reference),
+            Due::Tick(at, other) => self.tick(at, other),
+            Due::SetUp(pair) => self.set_up_arrives(pair),
+            Due::SetUpFails(pair) => self.fail_set_up(pair),
+            Due::Close(at, other) => self.close_arrives(at, other),
+            Due::Thaw(process) => self.thaw(process),
         }
     }
 
@@ -503,6 +553,13 @@ impl Simulation {
             entry.expired = true;
         } else {
             self.release(process, Op::Receive(Wait::Rest));
+        }
+    }
+
+    /// The pause of a process is over; not that of its node, if that is paused too.
+    fn thaw(&mut self, process: ProcessId) {
+        if self.alive(process) && self.network.node(self.home(process)).paused.is_none() {
+            self.freeze(process, false);
         }
     }
 
@@ -534,14 +591,21 @@ impl Simulation {
         };
         match ready {
             Ready::Run(process) => self.run(process),
-            Ready::Deliver(key) => {
-                self.deliver_first(key);
+            other => {
+                self.happen(other);
                 None
             }
-            Ready::Fire(reference) => {
-                self.fire(reference);
-                None
-            }
+        }
+    }
+
+    /// What nobody has announced: it happens by itself.
+    fn happen(&mut self, ready: Ready) {
+        match ready {
+            Ready::Deliver(key) => self.deliver_first(key),
+            Ready::Fire(reference) => self.fire(reference),
+            Ready::Connect(pair) => self.answer_set_up(pair),
+            Ready::Close(at, other) => self.closed_by_other(at, other),
+            Ready::Run(_) => unreachable!("a process announces what it does"),
         }
     }
 
@@ -583,14 +647,18 @@ impl Simulation {
         goes_on.then_some((process, grant))
     }
 
-    fn create(&mut self, node: NodeId) -> ProcessId {
+    fn create(&mut self, node: NodeId, state: State) -> ProcessId {
         let process = ProcessId(self.processes.len() as u32);
         let mut entry = Process::new(node);
-        entry.state = State::Enabled(Op::Start);
+        entry.frozen = self.network.node(node).paused.is_some();
+        let ready = state != State::Unborn && !entry.frozen;
+        entry.state = state;
         self.processes.push(Some(Box::new(entry)));
         self.homes.push(node);
         self.labels.push(None);
-        self.queue.push_back(Ready::Run(process));
+        if ready {
+            self.queue.push_back(Ready::Run(process));
+        }
         process
     }
 
@@ -616,6 +684,20 @@ impl Simulation {
 
     fn home(&self, process: ProcessId) -> NodeId {
         self.homes[process.0 as usize]
+    }
+
+    /// The node of whoever is reached under an address. A reference's number begins with one more than that of the
+    /// process that made it.
+    fn home_of(&self, target: Target) -> NodeId {
+        match target {
+            Target::Process(process) => self.home(process),
+            Target::Name(node, _) => node,
+            Target::Alias(reference) => {
+                let maker = (reference.0 >> 32).checked_sub(1);
+                let home = maker.and_then(|maker| self.homes.get(maker as usize));
+                home.copied().unwrap_or(CONTROL)
+            }
+        }
     }
 
     fn next_message(&mut self) -> MessageId {
@@ -671,6 +753,11 @@ impl CandidateView for View<'_> {
             Ready::Fire(reference) => Candidate {
                 process: None,
                 object: self.timer(reference),
+                write: true,
+            },
+            Ready::Connect(_) | Ready::Close(..) => Candidate {
+                process: None,
+                object: Object::World,
                 write: true,
             },
         }

@@ -1,5 +1,6 @@
 //! Carrying out an announced operation, now that its turn has come.
 
+use super::connections::Way;
 use super::{Alias, Due, Ready, Simulation, Timer};
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
@@ -90,11 +91,29 @@ impl Simulation {
                 self.told(me, Kind::ReadTimer, reference.0, 0, Grant::Timer(left))
             }
             Op::Partition(groups, mode) => self.partition(me, &groups, mode),
-            Op::Heal => self.heal(me),
+            op => self.perform_on_cluster(me, op),
+        }
+    }
+
+    fn perform_on_cluster(&mut self, me: ProcessId, op: Op) -> Grant {
+        match op {
+            Op::CutOneWay { from, to, mode } => self.cut_one_way(me, &from, &to, mode),
+            Op::Heal(scope) => self.heal(me, scope),
+            Op::Release { from, to } => self.release_messages(me, &from, &to),
+            Op::SetLatency { between, min, max } => self.set_latency(me, between, min, max),
             Op::SetTickTime(time) => self.set_tick_time(me, time),
             Op::StopNode(node) => self.stop_node(me, node),
-            Op::StartNode(name) => self.start_node(me, name),
+            Op::CrashNode(node) => self.crash_node(me, node),
+            Op::StartNode { name, connect } => self.start_node(me, name, connect),
+            Op::PauseNode(node, on) => self.pause_node(me, node, on),
+            Op::Pause(process, time) => self.pause(me, process, time),
+            Op::Configure(node, setting) => self.configure(me, node, setting),
+            Op::Join(a, b) => self.join_nodes(me, a, b),
+            Op::Connect(node, reference) => self.connect(me, node, reference),
+            Op::Disconnect(from, node) => self.disconnect(me, from, node),
             Op::MonitorNode { node, lost, on } => self.monitor_node(me, node, lost, on),
+            Op::MonitorNodes { subscription, on } => self.monitor_nodes(me, subscription, on),
+            _ => unreachable!("the operations of a process are done elsewhere"),
         }
     }
 
@@ -112,20 +131,24 @@ impl Simulation {
             },
             target => target,
         };
-        let receiver = match to {
-            Target::Process(process) => Some(process).filter(|&process| self.alive(process)),
-            Target::Alias(reference) => self.aliases.get(&reference).map(|alias| alias.owner),
+        let (node, receiver) = match to {
+            Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
+            Target::Alias(reference) => match self.aliases.get(&reference) {
+                Some(alias) => (self.home(alias.owner), Some(alias.owner)),
+                None => (self.home_of(to), None),
+            },
             Target::Name(node, _) => return self.send_to_remote_name(me, node, to),
         };
-        let Some(receiver) = receiver else {
-            return self.told(me, Kind::Lost, 0, u64::MAX, Grant::Done);
-        };
         let id = self.next_message();
-        if !self.can_send(home, self.home(receiver)) {
-            return self.told(me, Kind::Lost, id.0, u64::from(receiver.0), Grant::Done);
+        let number = receiver.map_or(u64::MAX, |receiver| u64::from(receiver.0));
+        if !self.can_send(home, node) {
+            return self.told(me, Kind::Lost, id.0, number, Grant::Done);
         }
-        self.event(Some(me), Kind::Send, id.0, u64::from(receiver.0));
-        self.post(me, receiver, self.home(receiver), id, Content::Message(to), true);
+        let Some(receiver) = receiver else {
+            return self.told(me, Kind::Lost, id.0, u64::MAX, Grant::Done);
+        };
+        self.event(Some(me), Kind::Send, id.0, number);
+        self.post(me, receiver, node, id, Content::Message(to), true);
         Grant::Sent(receiver, id)
     }
 
@@ -167,10 +190,17 @@ impl Simulation {
         alias: Option<AliasMode>,
         request: Option<Request>,
     ) -> Grant {
-        if !self.network.connected(self.home(me), node) {
+        // A process that is asked for on another node begins when the wish arrives there.
+        let far = self.home(me) != node && request.is_some();
+        let reachable = if far {
+            self.way(self.home(me), node) != Way::Closed
+        } else {
+            self.network.node(node).up
+        };
+        if !reachable {
             return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
         }
-        let child = self.create(node);
+        let child = self.create(node, if far { State::Unborn } else { State::Enabled(Op::Start) });
         let detail = u64::from(link) | (u64::from(monitor.is_some()) << 1) | (u64::from(request.is_some()) << 2);
         self.event(Some(me), Kind::Spawn, u64::from(child.0), detail);
         if link {
@@ -196,19 +226,27 @@ impl Simulation {
             success: reply,
             failure,
         } = request;
-        let id = self.next_message();
+        let (id, node) = (self.next_message(), self.home(child));
         self.expect(me)
             .requests
             .insert(reference, Requested { child, id, failure });
-        let content = Content::Spawned {
-            reference,
-            to: me,
-            reply,
-        };
-        if self.home(me) == self.home(child) {
+        if self.home(me) == node {
+            let content = Content::Spawned {
+                reference,
+                to: me,
+                reply,
+            };
             self.deliver(child, id, content);
         } else {
-            self.post(child, me, self.home(me), id, content, false);
+            let content = Content::Birth {
+                child,
+                parent: me,
+                reference,
+                reply,
+                answer: id,
+            };
+            let birth = self.next_message();
+            self.post(me, child, node, birth, content, true);
         }
         Grant::Requested(child, id)
     }
@@ -256,19 +294,15 @@ impl Simulation {
         if me == other || self.get(me).is_some_and(|process| process.links.contains(&other)) {
             return Grant::Bool(true);
         }
-        let reachable = self.network.connected(home, away);
-        if reachable && self.alive(other) {
-            self.expect(me).links.insert(other);
-            self.expect(other).links.insert(me);
-            return Grant::Bool(true);
-        }
-        let reason = if reachable {
-            SystemReason::Noproc
-        } else {
-            SystemReason::Noconnection
-        };
         self.expect(me).links.insert(other);
-        self.exit_by_link(other, me, reason);
+        if home == away {
+            self.expect(other).links.insert(me);
+        } else if self.way(home, away) == Way::Closed {
+            self.exit_by_link(other, me, SystemReason::Noconnection);
+        } else {
+            let id = self.next_message();
+            self.post(me, other, away, id, Content::Link { from: me, to: other }, true);
+        }
         Grant::Bool(true)
     }
 
@@ -305,26 +339,33 @@ impl Simulation {
             Target::Name(node, name) => (node, self.network.node(node).names.get(&name).copied()),
             Target::Alias(_) => return Grant::Done,
         };
-        let reachable = self.network.connected(self.home(me), node);
         match found {
             // A process that watches itself watches nothing; its alias is none either.
             Some(process) if process == me => {
                 self.aliases.remove(&reference);
                 return Grant::Bool(false);
             }
-            Some(process) if reachable => self.watch(me, process, reference),
-            None if node == self.home(me) => self.watch_too_late(me, target, reference),
-            _ => {
-                let reason = if reachable {
-                    SystemReason::Noproc
-                } else {
-                    SystemReason::Noconnection
-                };
-                self.unwatch(me, reference);
-                self.drop_in(me, Item::Down(reference, reason));
-            }
+            _ if node != self.home(me) => self.watch_far(me, target, node, reference),
+            Some(process) => self.watch(me, process, reference),
+            None => self.watch_too_late(me, target, reference),
         }
         Grant::Done
+    }
+
+    /// To watch somebody on another node is a wish that has to get there.
+    fn watch_far(&mut self, me: ProcessId, target: Target, node: NodeId, reference: RefId) {
+        if self.way(self.home(me), node) == Way::Closed {
+            self.unwatch(me, reference);
+            return self.drop_in(me, Item::Down(reference, SystemReason::Noconnection));
+        }
+        self.expect(me).watching.insert(reference, target);
+        let id = self.next_message();
+        let content = Content::Monitor {
+            reference,
+            from: me,
+            to: target,
+        };
+        self.post_to(me, target, node, id, content, true);
     }
 
     /// A process that ends takes a moment to be gone. Until then it can be linked, and answers by a signal of its own.
@@ -342,12 +383,12 @@ impl Simulation {
         } else {
             me
         };
-        self.expect(me).watching.insert(reference, from);
+        self.expect(me).watching.insert(reference, Target::Process(from));
         self.answer_too_late(from, me, Some(reference));
     }
 
-    fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
-        self.expect(me).watching.insert(reference, process);
+    pub(super) fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
+        self.expect(me).watching.insert(reference, Target::Process(process));
         self.expect(process).watched_by.insert(reference, me);
     }
 
@@ -385,11 +426,13 @@ impl Simulation {
         if self.aliases.get(&reference).is_some_and(ends) {
             self.aliases.remove(&reference);
         }
-        let Some(process) = self.expect(me).watching.remove(&reference) else {
+        let Some(target) = self.expect(me).watching.remove(&reference) else {
             return false;
         };
-        if let Some(entry) = self.living(process) {
-            entry.watched_by.remove(&reference);
+        if let Target::Process(process) = target {
+            if let Some(entry) = self.living(process) {
+                entry.watched_by.remove(&reference);
+            }
         }
         true
     }
@@ -410,7 +453,7 @@ impl Simulation {
     fn signal(&mut self, me: ProcessId, to: ProcessId, class: ExitClass) -> Grant {
         let id = self.next_message();
         self.event(Some(me), Kind::Signal, u64::from(to.0), class as u64);
-        if !self.alive(to) || !self.network.connected(self.home(me), self.home(to)) {
+        if self.way(self.home(me), self.home(to)) == Way::Closed || !self.alive(to) {
             return Grant::Done;
         }
         let content = Content::Exit {

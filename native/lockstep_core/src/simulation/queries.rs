@@ -3,6 +3,7 @@
 use super::{Activity, Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
 use crate::trace::Event;
@@ -63,6 +64,11 @@ impl Simulation {
         self.program.next_u64()
     }
 
+    /// A choice of who injects faults: one of `count` things, of which 0 is nothing. Not a step.
+    pub fn draw(&mut self, count: u64) -> u64 {
+        self.choices.fault(count)
+    }
+
     /// The number of a name.
     pub fn intern(&mut self, name: &str) -> Symbol {
         self.symbols.intern(name)
@@ -84,6 +90,11 @@ impl Simulation {
         self.network.node(node).symbol
     }
 
+    /// The names of all nodes that were ever spoken of, by number.
+    pub fn node_symbols(&self) -> Vec<Symbol> {
+        self.network.nodes.iter().map(|node| node.symbol).collect()
+    }
+
     /// A process's node, also of a dead one.
     pub fn node_of(&self, process: ProcessId) -> Option<NodeId> {
         self.homes.get(process.0 as usize).copied()
@@ -100,6 +111,25 @@ impl Simulation {
     /// The nodes that `node` is connected to.
     pub fn visible(&self, node: NodeId) -> Vec<NodeId> {
         self.network.visible(node)
+    }
+
+    /// The nodes that `node` is connected to, what it calls the connection, and whether that is hidden.
+    pub fn connections(&self, node: NodeId) -> Vec<(NodeId, u32, bool)> {
+        let all = self.network.connected_to(node).into_iter();
+        all.map(|(other, id)| (other, id, self.network.hidden(node, other)))
+            .collect()
+    }
+
+    /// The nodes that `node` has ever had to do with.
+    pub fn neighbours(&self, node: NodeId) -> Vec<NodeId> {
+        self.network.connections.neighbours(node)
+    }
+
+    /// How many signals are under way between nodes, set-ups of connections included.
+    pub fn under_way(&self) -> usize {
+        let packets = self.packets();
+        let wired = packets.filter(|packet| Network::wired(packet.from, packet.to)).count();
+        wired + self.network.connections.set_ups()
     }
 
     /// Whether a process exists and has not been killed.
@@ -159,7 +189,7 @@ impl Simulation {
             State::Ending(_) => return None,
             _ if entry.is_suspended() => Activity::Suspended,
             State::Running => Activity::Running,
-            State::Waiting => Activity::Waiting,
+            State::Unborn | State::Waiting => Activity::Waiting,
             State::Enabled(_) | State::Stalled(_) => Activity::Runnable,
         })
     }
@@ -186,14 +216,16 @@ impl Simulation {
 
     /// Whether a process serves the others, and waits for ever by design.
     pub fn daemon(&self, process: ProcessId) -> bool {
-        self.get(process).is_some_and(|entry| entry.daemon)
+        self.daemons.contains(&process)
     }
 
     /// The processes that live.
     pub fn waiting(&self) -> Vec<ProcessId> {
         (0..self.process_count())
             .map(ProcessId)
-            .filter(|&process| self.alive(process))
+            .filter(|&process| {
+                self.alive(process) && self.get(process).is_some_and(|entry| entry.state != State::Unborn)
+            })
             .collect()
     }
 

@@ -1,19 +1,23 @@
 //! Signals under way, their delivery, and the ends of processes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::connections::Way;
 use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
-use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId};
-use crate::network::{Channel, ChannelKey, ChannelState, Content, Cut, Packet, Pair};
+use crate::ids::{MAIN, MessageId, NodeId, ProcessId, RefId};
+use crate::network::{Channel, ChannelKey, ChannelState, Content, Network, Packet};
 use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target, Wait};
 use crate::process::{Process, State};
 use crate::trace::Kind;
 
 impl Simulation {
-    /// Whether a message from one node to another is taken on at all.
-    pub(super) fn can_send(&self, from: NodeId, to: NodeId) -> bool {
-        let cut = self.network.cut(from, to);
-        self.network.node(to).up && !cut.is_some_and(|cut| cut.mode == PartitionMode::Drop)
+    /// Whether a message from one node to another is taken on at all; if need be the nodes begin to connect.
+    pub(super) fn can_send(&mut self, from: NodeId, to: NodeId) -> bool {
+        match self.network.connections.cut(from, to).map(|cut| cut.mode) {
+            Some(PartitionMode::Drop) => false,
+            Some(PartitionMode::Defer) => self.network.node(to).up,
+            _ => self.way(from, to) != Way::Closed,
+        }
     }
 
     /// Sends a signal to a process on its way.
@@ -45,25 +49,31 @@ impl Simulation {
         if from == node && instant && !apart {
             return self.deliver(sender, id, content);
         }
-        let wired = from != node && from != CONTROL && node != CONTROL;
-        let latency = if wired {
-            self.choices.latency(self.config.max_latency)
+        self.dispatch(key, (from, node), id, content);
+    }
+
+    /// Sends a signal from one node to another, or to a process of the same that is not told at once.
+    fn dispatch(&mut self, key: ChannelKey, (from, node): (NodeId, NodeId), id: MessageId, content: Content) {
+        let wired = Network::wired(from, node);
+        let deferred = self.network.connections.cut(from, node).map(|cut| cut.mode) == Some(PartitionMode::Defer);
+        let connection = if wired && !deferred {
+            self.network.connections.number(from, node)
         } else {
-            0
+            None
         };
-        let deferred = self
-            .network
-            .cut(from, node)
-            .is_some_and(|cut| cut.mode == PartitionMode::Defer);
-        let kept = deferred || !content.can_be_lost();
+        let latency = if wired { self.latency(from, node) } else { 0 };
         let packet = Packet {
             id,
             from,
             to: node,
             arrives: self.clock.now().saturating_add(latency),
             content,
-            kept,
+            connection,
+            kept: deferred,
         };
+        if wired && !deferred && connection.is_none() {
+            return self.lost(key, &packet);
+        }
         let channel = self.network.channels.entry(key).or_default();
         channel.packets.push_back(packet);
         if channel.state == ChannelState::Idle {
@@ -71,14 +81,28 @@ impl Simulation {
         }
     }
 
+    /// A signal does not arrive.
+    fn lost(&mut self, key: ChannelKey, packet: &Packet) {
+        match packet.content {
+            Content::Message(_) => self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0)),
+            Content::Birth { child, .. } => self.stillborn(child),
+            _ => {}
+        }
+    }
+
+    /// A process that was asked for is never started. Its real counterpart is there already, and has to go.
+    fn stillborn(&mut self, child: ProcessId) {
+        if let Some(entry) = self.living(child) {
+            entry.links.clear();
+            entry.watched_by.clear();
+            self.kill(child, Death::System(SystemReason::Noconnection), ExitClass::Normal);
+        }
+    }
+
     /// Looks at a channel's first packet: when can it be delivered?
     pub(super) fn activate(&mut self, key: ChannelKey) {
-        let Some(&packet) = self
-            .network
-            .channels
-            .get(&key)
-            .and_then(|channel| channel.packets.front())
-        else {
+        let channel = self.network.channels.get(&key);
+        let Some(&packet) = channel.and_then(|channel| channel.packets.front()) else {
             self.network.channels.remove(&key);
             return;
         };
@@ -95,12 +119,46 @@ impl Simulation {
         }
     }
 
-    fn is_held(&self, packet: &Packet) -> bool {
-        let cut = self.network.cut(packet.from, packet.to);
-        cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || packet.kept)
+    /// Looks at all channels again that are held back.
+    pub(super) fn activate_held(&mut self) {
+        let channels = self.network.channels.iter();
+        let held = channels.filter(|(_, channel)| channel.state == ChannelState::Held);
+        for key in held.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.activate(key);
+        }
     }
 
-    /// Delivers a channel's first packet, unless a cut has come between.
+    /// Whether a packet waits: behind a cut, for a connection, or because its receiver's node is paused.
+    fn is_held(&self, packet: &Packet) -> bool {
+        if self.network.node(packet.to).paused.is_some() {
+            return true;
+        }
+        if !Network::wired(packet.from, packet.to) {
+            return false;
+        }
+        let connections = &self.network.connections;
+        let cut = match connections.cut(packet.from, packet.to).map(|cut| cut.mode) {
+            None => false,
+            Some(PartitionMode::Drop) => packet.kept || !packet.content.can_be_lost(),
+            Some(_) => true,
+        };
+        let setup = connections
+            .get(packet.from, packet.to)
+            .and_then(|connection| connection.setup);
+        cut || (packet.connection.is_some() && setup.map(|setup| setup.number) == packet.connection)
+    }
+
+    /// Whether a packet that is not held gets there: its connection is still there, and nothing drops it.
+    fn gets_there(&self, packet: &Packet) -> bool {
+        if packet.kept || !Network::wired(packet.from, packet.to) {
+            return self.network.node(packet.to).up;
+        }
+        let connections = &self.network.connections;
+        let dropped = connections.cut(packet.from, packet.to).is_some();
+        !dropped && connections.number(packet.to, packet.from) == packet.connection
+    }
+
+    /// Delivers a channel's first packet, unless something has come between.
     pub(super) fn deliver_first(&mut self, key: ChannelKey) {
         let Some(channel) = self.network.channels.get_mut(&key) else {
             return;
@@ -114,38 +172,83 @@ impl Simulation {
             channel.state = ChannelState::Held;
             return;
         }
-        if self.can_send(packet.from, packet.to) || packet.kept {
-            self.bring_forward(key, packet.to, packet.id);
-            self.deliver(key.from, packet.id, packet.content);
-        } else {
-            self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0));
-        }
+        self.arrive(key, &packet);
         self.activate(key);
     }
 
-    /// Delivers all that the given cuts kept back, in the order it was sent. What was sent before a cut and is still
-    /// under way goes with it, so that no stream is reordered.
-    pub(super) fn deliver_held(&mut self, cuts: &BTreeMap<Pair, Cut>) {
-        let kept_back = |packet: &Packet| {
-            let cut = cuts.get(&Pair::new(packet.from, packet.to));
-            cut.is_some_and(|cut| cut.mode == PartitionMode::Defer || packet.kept)
+    fn arrive(&mut self, key: ChannelKey, packet: &Packet) {
+        if !self.gets_there(packet) {
+            return self.lost(key, packet);
+        }
+        if packet.connection.is_some() {
+            self.network.connections.side_mut(packet.to, packet.from).heard = self.clock.now();
+        }
+        self.bring_forward(key, packet.to, packet.id);
+        self.deliver(key.from, packet.id, packet.content);
+    }
+
+    /// All that is under way.
+    pub(super) fn packets(&self) -> impl Iterator<Item = &Packet> {
+        self.network.channels.values().flat_map(|channel| &channel.packets)
+    }
+
+    /// Loses what is under way and fits.
+    pub(super) fn lose(&mut self, which: impl Fn(&Packet) -> bool) {
+        for (key, packet) in self.take_packets(which) {
+            self.lost(key, &packet);
+        }
+    }
+
+    /// Delivers what is under way and fits, in the order it was sent.
+    pub(super) fn deliver_all(&mut self, which: impl Fn(&Packet) -> bool) {
+        for (key, packet) in self.take_packets(which) {
+            self.arrive(key, &packet);
+        }
+    }
+
+    /// Takes what fits out of the channels, in the order it was sent.
+    fn take_packets(&mut self, which: impl Fn(&Packet) -> bool) -> Vec<(ChannelKey, Packet)> {
+        let channels = self.network.channels.iter();
+        let concerned = channels.filter(|(_, channel)| channel.packets.iter().any(&which));
+        let mut taken = Vec::new();
+        for key in concerned.map(|(&key, _)| key).collect::<Vec<_>>() {
+            let (fit, left): (VecDeque<_>, _) = self.close_channel(key).into_iter().partition(&which);
+            taken.extend(fit.into_iter().map(|packet| (key, packet)));
+            self.reopen_channel(key, left);
+        }
+        taken.sort_unstable_by_key(|(_, packet)| packet.id);
+        taken
+    }
+
+    fn reopen_channel(&mut self, key: ChannelKey, packets: VecDeque<Packet>) {
+        let state = ChannelState::Idle;
+        self.network.channels.insert(key, Channel { packets, state });
+        self.activate(key);
+    }
+
+    /// Delivers all that partitions kept back, in the order it was sent. What was sent before a partition and is still
+    /// under way goes with it, so that no stream is reordered. What a silent network kept back comes when it comes.
+    pub(super) fn deliver_kept_back(&mut self, healed: &[(NodeId, NodeId, PartitionMode)]) {
+        let mode = |packet: &Packet| {
+            let cut = healed
+                .iter()
+                .find(|(from, to, _)| (*from, *to) == (packet.from, packet.to));
+            cut.map(|&(_, _, mode)| mode)
         };
-        let keeps = |channel: &Channel| channel.state == ChannelState::Held || channel.packets.iter().any(kept_back);
-        let held: Vec<_> = self
-            .network
-            .channels
-            .iter()
-            .filter(|(_, channel)| keeps(channel))
-            .map(|(key, _)| *key)
-            .collect();
+        let kept_back = |packet: &Packet| match mode(packet) {
+            Some(PartitionMode::Defer) => true,
+            Some(PartitionMode::Drop) => packet.kept || !packet.content.can_be_lost(),
+            _ => false,
+        };
+        let keeps = |channel: &Channel| channel.packets.iter().any(kept_back);
+        let channels = self.network.channels.iter().filter(|(_, channel)| keeps(channel));
         let mut packets = Vec::new();
-        for key in held {
+        for key in channels.map(|(&key, _)| key).collect::<Vec<_>>() {
             packets.extend(self.close_channel(key).into_iter().map(|packet| (key, packet)));
         }
         packets.sort_unstable_by_key(|(_, packet): &(_, Packet)| packet.id);
         for (key, packet) in packets {
-            self.bring_forward(key, packet.to, packet.id);
-            self.deliver(key.from, packet.id, packet.content);
+            self.arrive(key, &packet);
         }
     }
 
@@ -163,11 +266,8 @@ impl Simulation {
             from: key.from,
             to: Target::Process(MAIN),
         };
-        let ways = self
-            .network
-            .channels
-            .range(first..)
-            .take_while(|(way, _)| way.from == key.from);
+        let ways = self.network.channels.range(first..);
+        let ways = ways.take_while(|(way, _)| way.from == key.from);
         let ways: Vec<_> = ways
             .map(|(&way, _)| way)
             .filter(|way| *way != key && concerned(way))
@@ -177,19 +277,11 @@ impl Simulation {
             let (before, after): (VecDeque<_>, _) =
                 self.close_channel(way).into_iter().partition(|packet| packet.id < id);
             earlier.extend(before.into_iter().map(|packet| (way, packet)));
-            self.network.channels.insert(
-                way,
-                Channel {
-                    packets: after,
-                    state: ChannelState::Idle,
-                },
-            );
-            self.activate(way);
+            self.reopen_channel(way, after);
         }
         earlier.sort_unstable_by_key(|(_, packet)| packet.id);
         for (way, packet) in earlier {
-            self.bring_forward(way, node, packet.id);
-            self.deliver(key.from, packet.id, packet.content);
+            self.arrive(way, &packet);
         }
     }
 
@@ -231,12 +323,8 @@ impl Simulation {
             .map(|(key, _)| *key)
             .collect();
         for key in lost {
-            for packet in self
-                .close_channel(key)
-                .iter()
-                .filter(|packet| packet.content.can_be_lost())
-            {
-                self.event(None, Kind::Lost, packet.id.0, u64::from(key.from.0));
+            for packet in self.close_channel(key) {
+                self.lost(key, &packet);
             }
         }
     }
@@ -275,6 +363,15 @@ impl Simulation {
                 self.deliver_down(to, reference, Item::Term(id));
             }
             Content::TooLate { from, to, monitor } => self.deliver_too_late(id, from, to, monitor),
+            Content::Link { from, to } => self.deliver_link(id, from, to),
+            Content::Monitor { reference, from, to } => self.deliver_monitor(id, reference, from, to),
+            Content::Birth {
+                child,
+                parent,
+                reference,
+                reply,
+                answer,
+            } => self.deliver_birth(child, parent, reference, reply, answer),
             Content::Spawned { reference, to, reply } => self.deliver_spawned(from, id, reference, to, reply),
         }
     }
@@ -294,15 +391,65 @@ impl Simulation {
 
     /// Answers a link, or with its reference a monitor, that came too late or that nobody was there for.
     pub(super) fn answer_too_late(&mut self, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
+        self.answer_from(self.home(from), from, to, monitor);
+    }
+
+    fn answer_from(&mut self, node: NodeId, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
         let id = self.next_message();
-        self.post(
+        let key = ChannelKey {
             from,
-            to,
-            self.home(to),
-            id,
-            Content::TooLate { from, to, monitor },
-            false,
-        );
+            to: Target::Process(to),
+        };
+        self.dispatch(key, (node, self.home(to)), id, Content::TooLate { from, to, monitor });
+    }
+
+    /// A process on another node wants to be linked. It may have taken that back meanwhile.
+    fn deliver_link(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
+        if self.get(from).is_some_and(|entry| !entry.links.contains(&to)) {
+            return;
+        }
+        self.event(Some(to), Kind::Linked, id.0, u64::from(from.0));
+        match self.living(to) {
+            Some(entry) => {
+                entry.links.insert(from);
+            }
+            None => self.answer_too_late(to, from, None),
+        }
+    }
+
+    /// A process on another node wants to watch one here. It may have taken that back meanwhile.
+    fn deliver_monitor(&mut self, id: MessageId, reference: RefId, from: ProcessId, to: Target) {
+        if !self.watches(from, reference) {
+            return;
+        }
+        let found = self.receiver(to).filter(|&process| self.get(process).is_some());
+        self.event(found, Kind::Watched, id.0, reference.0);
+        match found {
+            Some(process) => self.watch(from, process, reference),
+            None => {
+                // Nobody is there to answer for a name.
+                let nobody = if let Target::Process(process) = to {
+                    process
+                } else {
+                    from
+                };
+                self.answer_from(self.home_of(to), nobody, from, Some(reference));
+            }
+        }
+    }
+
+    /// A process that was asked for begins.
+    fn deliver_birth(&mut self, child: ProcessId, parent: ProcessId, reference: RefId, reply: bool, answer: MessageId) {
+        if self.get(child).is_none_or(|entry| entry.state != State::Unborn) {
+            return;
+        }
+        self.release(child, Op::Start);
+        let content = Content::Spawned {
+            reference,
+            to: parent,
+            reply,
+        };
+        self.post(child, parent, self.home(parent), answer, content, false);
     }
 
     fn deliver_spawned(&mut self, child: ProcessId, id: MessageId, reference: RefId, to: ProcessId, reply: bool) {
@@ -510,9 +657,11 @@ impl Simulation {
         if let Some(name) = process.name {
             self.network.node_mut(process.node).names.remove(&name);
         }
-        for (reference, &watched) in &process.watching {
-            if let Some(entry) = self.living(watched) {
-                entry.watched_by.remove(reference);
+        for (reference, &target) in &process.watching {
+            if let Target::Process(watched) = target {
+                if let Some(entry) = self.living(watched) {
+                    entry.watched_by.remove(reference);
+                }
             }
         }
         for &timer in &process.timers {
@@ -528,7 +677,9 @@ impl Simulation {
         }
         for node in &mut self.network.nodes {
             node.watchers.retain(|&(watcher, _)| watcher != me);
+            node.subscribers.retain(|&(subscriber, _)| subscriber != me);
         }
+        self.network.waiters.retain(|&(_, _, waiter, _)| waiter != me);
         self.aliases.retain(|_, alias| alias.owner != me);
     }
 

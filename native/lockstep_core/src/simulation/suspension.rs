@@ -40,8 +40,26 @@ impl Simulation {
 
     /// One that suspends a process no longer does: if it was the last, the process goes on where it was.
     pub(super) fn lift(&mut self, me: ProcessId, other: ProcessId) {
-        let Some(process) = self.living(other) else { return };
-        process.suspended_by.remove(&me);
+        if let Some(process) = self.living(other) {
+            process.suspended_by.remove(&me);
+            self.go_on(other);
+        }
+    }
+
+    /// Stops a process from outside the program, or lets it go on.
+    pub(super) fn freeze(&mut self, process: ProcessId, on: bool) {
+        let Some(entry) = self.living(process) else { return };
+        entry.frozen = on;
+        if on {
+            self.queue.retain(|&ready| ready != Ready::Run(process));
+        } else {
+            self.go_on(process);
+        }
+    }
+
+    /// A process goes on where it was, unless something still keeps it from that.
+    fn go_on(&mut self, other: ProcessId) {
+        let process = self.expect(other);
         if process.is_suspended() {
             return;
         }
@@ -49,7 +67,7 @@ impl Simulation {
             State::Enabled(_) => self.queue.push_back(Ready::Run(other)),
             State::Waiting => self.resume_wait(other),
             // One that is held back comes to the queue by itself.
-            State::Running | State::Stalled(_) | State::Ending(_) => {}
+            State::Running | State::Unborn | State::Stalled(_) | State::Ending(_) => {}
         }
     }
 

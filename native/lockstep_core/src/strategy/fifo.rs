@@ -17,4 +17,8 @@ impl Strategy for Fifo {
     fn latency(&mut self, _max: Micros) -> Micros {
         0
     }
+
+    fn fault(&mut self, _count: u64) -> u64 {
+        0
+    }
 }

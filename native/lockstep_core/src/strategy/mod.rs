@@ -110,6 +110,9 @@ pub trait Strategy: std::fmt::Debug + Send {
     /// How long a message between nodes is under way: 0 to `max`.
     fn latency(&mut self, max: Micros) -> Micros;
 
+    /// What a fault injector does next: one of `count` things, of which 0 is nothing.
+    fn fault(&mut self, count: u64) -> u64;
+
     /// For a replay: the number of the first logged choice that did not fit.
     fn divergence(&self) -> Option<u64> {
         None

@@ -15,6 +15,7 @@ const SLOW_ONE_IN: [u32; 4] = [0, 8, 3, 1];
 pub struct Random {
     schedule: Rng,
     network: Rng,
+    faults: Rng,
     stall_one_in: u32,
     slow_one_in: u32,
 }
@@ -29,6 +30,7 @@ impl Random {
         Random {
             schedule,
             network,
+            faults: Rng::new(seed, Stream::Faults),
             stall_one_in,
             slow_one_in,
         }
@@ -63,6 +65,10 @@ impl Strategy for Random {
         } else {
             0
         }
+    }
+
+    fn fault(&mut self, count: u64) -> u64 {
+        u64::from(self.faults.below(u32::try_from(count).unwrap_or(u32::MAX)))
     }
 }
 

@@ -43,6 +43,10 @@ impl Strategy for Replay {
         self.take(max)
     }
 
+    fn fault(&mut self, count: u64) -> u64 {
+        self.take(count - 1)
+    }
+
     fn divergence(&self) -> Option<u64> {
         self.divergence
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
 use lockstep_core::{
     Activity, Config, Death, ExitClass, Farewell, Grant, Item, MAIN, MessageId, Next, Op, Outcome, PartitionMode,
-    ProcessId, RefId, Simulation, Symbol, Target, Wait,
+    ProcessId, RefId, Request, Simulation, Symbol, Target, Wait,
 };
 
 pub const A: lockstep_core::NodeId = lockstep_core::NodeId(1);
@@ -284,7 +284,7 @@ impl Player {
                     assert!(self.taken.insert(id), "a parked term is taken once");
                 }
                 Item::Down(reference, _) => self.fire(reference),
-                Item::Exit(..) | Item::NodeDown(_) | Item::NotSpawned(_) => {}
+                Item::Exit(..) | Item::NodeDown(_) | Item::NotSpawned(_) | Item::Node(_) | Item::Connected(..) => {}
             }
         }
         self.received.entry(me).or_default().extend(items);
@@ -338,7 +338,9 @@ impl Player {
     fn check_links(&self) {
         for process in self.simulation.waiting() {
             for other in self.simulation.links(process) {
-                if self.simulation.alive(other) {
+                // Between nodes it takes a signal until the other side knows.
+                let near = self.simulation.node_of(process) == self.simulation.node_of(other);
+                if near && self.simulation.alive(other) {
                     assert!(self.simulation.links(other).contains(&process), "links are symmetric");
                 }
             }
@@ -420,6 +422,22 @@ pub fn spawn(node: lockstep_core::NodeId) -> Op {
     }
 }
 
+/// Asks for a process, and wants no answer.
+pub fn request(node: lockstep_core::NodeId, reference: u64) -> Op {
+    let request = Request {
+        reference: RefId(reference),
+        success: false,
+        failure: false,
+    };
+    Op::Spawn {
+        node,
+        link: false,
+        monitor: None,
+        alias: None,
+        request: Some(request),
+    }
+}
+
 pub fn monitor(process: u32, reference: u64) -> Op {
     Op::Monitor {
         target: Target::Process(p(process)),
@@ -437,7 +455,10 @@ pub fn timer(after: u64, process: u32, reference: u64) -> Op {
 }
 
 pub fn start(node: lockstep_core::NodeId) -> Op {
-    Op::StartNode(NODES[usize::from(node.0) - 1])
+    Op::StartNode {
+        name: NODES[usize::from(node.0) - 1],
+        connect: true,
+    }
 }
 
 pub fn kill(process: u32) -> Op {

@@ -1,0 +1,136 @@
+defmodule Lockstep.Cluster.Arguments do
+  @moduledoc false
+  # Checks what `Lockstep.Cluster` is given, before anything happens.
+
+  alias Lockstep.{ClusterError, Native, OutsideRunError}
+  alias Lockstep.Runtime.Context
+
+  @control :nonode@nohost
+  @modes [:drop, :defer, :tcp]
+  @start_options [:connect, :hidden, :cookie, :env, :start]
+
+  @doc "The run that the caller belongs to."
+  @spec context!(String.t()) :: Context.t()
+  def context!(function), do: Context.get() || raise(OutsideRunError, call: "Lockstep.Cluster.#{function}")
+
+  @doc "A node of the cluster that is up."
+  @spec up!(Context.t(), term()) :: :ok
+  def up!(ctx, node), do: known?(ctx, node) || error({:node_down, node})
+
+  @doc "A node of the cluster that is not the control node; whether it is up."
+  @spec ordinary!(Context.t(), term(), String.t()) :: boolean()
+  def ordinary!(ctx, node, action) do
+    up? = known?(ctx, node)
+    if node == @control, do: error({:control_node, action})
+    up?
+  end
+
+  @doc "Two different nodes of the cluster."
+  @spec pair!(Context.t(), term(), term(), String.t()) :: :ok
+  def pair!(ctx, a, b, action) do
+    for node <- [a, b], do: ordinary!(ctx, node, action)
+    if a == b, do: error({:same_node, a}), else: :ok
+  end
+
+  # No scheduling point: the operation that follows is one.
+  @doc "A node of the cluster; whether it is up."
+  @spec known?(Context.t(), term()) :: boolean()
+  def known?(ctx, node) do
+    unless name?(node), do: error({:not_a_node, node})
+    nodes = Native.nodes(ctx.session)
+
+    case List.keyfind(nodes, node, 0) do
+      {_, up?} -> up?
+      nil -> error({:unknown_node, node, for({known, _} <- nodes, do: known)})
+    end
+  end
+
+  @doc "Names for nodes."
+  @spec names!(term()) :: :ok
+  def names!(names) do
+    unless proper_list?(names) and Enum.all?(names, &name?/1), do: error({:not_nodes, names})
+    if @control in names, do: error({:control_node, "started"}), else: :ok
+  end
+
+  defp name?(name), do: is_atom(name) and name not in [nil, true, false, :undefined]
+
+  defp proper_list?(list), do: is_list(list) and not List.improper?(list)
+
+  @doc "Groups of nodes, no node in two of them."
+  @spec groups!(Context.t(), term()) :: :ok
+  def groups!(ctx, groups) do
+    for group <- List.wrap(groups), do: unless(proper_list?(group), do: error({:not_nodes, group}))
+    for group <- List.wrap(groups), do: names!(group)
+    if length(List.wrap(groups)) < 2 or [] in groups, do: error({:empty_group, groups})
+    nodes = Enum.concat(groups)
+    for node <- nodes, do: ordinary!(ctx, node, "partitioned")
+
+    case nodes -- Enum.uniq(nodes) do
+      [] -> :ok
+      [node | _] -> error({:overlapping_groups, node})
+    end
+  end
+
+  @doc "A node or several, as a list."
+  @spec several!(Context.t(), term(), String.t()) :: [node()]
+  def several!(ctx, nodes, action) do
+    nodes = if is_list(nodes), do: nodes, else: [nodes]
+    names!(nodes)
+    if nodes == [], do: error({:empty_group, [nodes]})
+    for node <- nodes, do: ordinary!(ctx, node, action)
+    nodes
+  end
+
+  @doc "A partition mode."
+  @spec mode!(term()) :: :ok
+  def mode!(mode), do: if(mode in @modes, do: :ok, else: error({:unknown_mode, mode}))
+
+  @doc "A number of virtual milliseconds."
+  @spec time!(term(), atom()) :: :ok
+  def time!(time, reason) do
+    if is_integer(time) and time >= 0 and time <= 4_294_967_295, do: :ok, else: error({reason, time})
+  end
+
+  @doc "A range of virtual milliseconds."
+  @spec latency!(term()) :: :ok
+  def latency!(first..last) when first >= 0 and last >= first and last <= 4_294_967_295, do: :ok
+  def latency!(other), do: error({:invalid_latency, other})
+
+  @doc "The options of a start."
+  @spec start_options!(term()) :: keyword()
+  def start_options!(options) do
+    unless Keyword.keyword?(options), do: error({:not_options, options})
+    Enum.each(options, &start_option!/1)
+    options
+  end
+
+  defp start_option!({option, value}) when option in [:connect, :hidden] and is_boolean(value), do: :ok
+  defp start_option!({:cookie, cookie}) when is_atom(cookie) and cookie != nil, do: :ok
+  defp start_option!({:start, start}) when is_function(start, 0) or (is_atom(start) and start != nil), do: :ok
+
+  defp start_option!({:env, env} = option) do
+    unless Keyword.keyword?(env) and Enum.all?(env, &Keyword.keyword?(elem(&1, 1))), do: error({:bad_option, option})
+    Enum.each(Keyword.get(env, :kernel, []), &kernel!/1)
+  end
+
+  defp start_option!({option, _} = pair) when option in @start_options, do: error({:bad_option, pair})
+  defp start_option!({option, _}), do: error({:unknown_option, option, @start_options})
+
+  defp kernel!({:net_ticktime, seconds}) when is_integer(seconds) and seconds > 0, do: :ok
+  defp kernel!({:net_tickintensity, count}) when count in 4..1000, do: :ok
+  defp kernel!({:dist_auto_connect, value}) when value in [:never, :once], do: :ok
+
+  defp kernel!({option, value})
+       when option in [:connect_all, :prevent_overlapping_partitions] and is_boolean(value),
+       do: :ok
+
+  defp kernel!({option, _} = pair)
+       when option in ~w(net_ticktime net_tickintensity dist_auto_connect connect_all prevent_overlapping_partitions)a,
+       do: error({:bad_option, {:env, [kernel: [pair]]}})
+
+  defp kernel!(_other), do: :ok
+
+  @doc "Raises a `Lockstep.ClusterError`."
+  @spec error(tuple()) :: no_return()
+  def error(reason), do: raise(ClusterError, reason: reason)
+end

@@ -1,0 +1,141 @@
+defmodule Lockstep.Runtime.Faults do
+  @moduledoc false
+  # Faults drawn from the seed (`faults:`).
+  #
+  # Swarm testing (Groce et al., ISSTA 2012): each seed switches a random part of the kinds on, so that runs with one kind
+  # of fault alone are as likely as those with all of them. Every decision is a choice of the run, of which 0 means that
+  # nothing happens: a replay makes the same ones, and shrinking leaves them out one by one.
+
+  alias Lockstep.{Cluster, Native}
+  alias Lockstep.Cluster.Start
+  alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning}
+
+  @control :nonode@nohost
+  # How many faults a run has at most, besides those of the network as a whole.
+  @count 6
+  # Virtual ms between two, and how long each lasts: around the times that programs wait for (call timeouts, 5 s) and
+  # that connections are given up after (net_ticktime, 60 s give or take a quarter).
+  @pauses [0, 1, 10, 50, 200, 1000, 4_900, 5_100, 20_000]
+  @lengths [1, 20, 200, 1_000, 4_990, 5_010, 15_000, 44_000, 46_000, 59_000, 61_000, 74_000, 76_000, 90_000]
+
+  @doc "Begins to inject the faults that the run is to have, once there are nodes."
+  @spec begin(Context.t()) :: :ok
+  def begin(ctx) do
+    with [{_, faults}] when faults != [] <- :ets.lookup(ctx.store, :faults),
+         true <- :ets.insert_new(ctx.store, {:injector, ctx.pid}) do
+      Mesh.ensure(ctx)
+      injector = Spawning.spawn_on(@control, fn -> inject(faults) end, [])
+      Native.daemon(ctx.session, injector)
+    end
+
+    :ok
+  end
+
+  @doc "Injects no more faults in this run."
+  @spec stop(Context.t()) :: :ok
+  def stop(ctx) do
+    :ets.insert(ctx.store, {:faults_over, true})
+    :ok
+  end
+
+  defp inject(faults) do
+    ctx = Context.get()
+    faults = Enum.filter(faults, fn _ -> draw(ctx, 2) == 1 end)
+    {once, again} = Enum.split_with(faults, fn {kind, _} -> kind in [:latency, :clock_skew] end)
+    Enum.each(once, &set(ctx, &1))
+    if again != [], do: strike(ctx, again, @count, %{})
+  end
+
+  defp strike(_ctx, _faults, 0, _done), do: :ok
+
+  defp strike(ctx, faults, left, done) do
+    Mailbox.pause(pick(ctx, @pauses))
+
+    if :ets.member(ctx.store, :faults_over) do
+      :ok
+    else
+      choice = draw(ctx, length(faults) + 1)
+      done = if choice > 0, do: fault(ctx, Enum.at(faults, choice - 1), done), else: done
+      strike(ctx, faults, left - 1, done)
+    end
+  end
+
+  defp fault(ctx, {kind, options}, done) do
+    count = Map.get(done, kind, 0)
+
+    if count < Keyword.get(options, :max, @count) and length(nodes_up(ctx)) > 0 do
+      episode = Spawning.spawn_on(@control, fn -> episode(kind, options) end, [])
+      Native.daemon(ctx.session, episode)
+      Map.put(done, kind, count + 1)
+    else
+      done
+    end
+  end
+
+  defp episode(kind, options) do
+    ctx = Context.get()
+    strike(kind, ctx, options)
+  end
+
+  defp strike(:partition, ctx, _options) do
+    case Enum.split_with(nodes(ctx), fn _ -> draw(ctx, 2) == 1 end) do
+      {some, others} when some != [] and others != [] -> cut(ctx, some, others)
+      _ -> :ok
+    end
+  end
+
+  defp strike(:pause, ctx, _options) do
+    node = pick(ctx, nodes_up(ctx))
+    Cluster.pause_node(node)
+    last(ctx)
+    if node in nodes_up(ctx), do: Cluster.resume_node(node)
+  end
+
+  defp strike(:crash, ctx, options) do
+    node = pick(ctx, nodes_up(ctx))
+    Cluster.crash_node(node)
+
+    if Keyword.get(options, :restart, true) do
+      last(ctx)
+      if node not in nodes_up(ctx), do: Start.again(ctx, node)
+    end
+  end
+
+  defp strike(:disconnect, ctx, _options) do
+    with [_, _ | _] = nodes <- nodes_up(ctx) do
+      a = pick(ctx, nodes)
+      Cluster.disconnect(a, pick(ctx, nodes -- [a]))
+    end
+  end
+
+  defp cut(ctx, some, others) do
+    if draw(ctx, 3) == 1,
+      do: Cluster.partition_oneway(some, others),
+      else: Cluster.partition(some, others, :tcp)
+
+    last(ctx)
+    for a <- some, b <- others, do: Cluster.heal(a, b)
+  end
+
+  # The end of the faulty phase ends what lasts.
+  defp last(ctx), do: Mailbox.pause(pick(ctx, @lengths))
+
+  defp set(ctx, {:latency, %Range{} = range}) do
+    last = range.first + div((range.last - range.first) * (1 + draw(ctx, 4)), 4)
+    Cluster.set_latency(range.first..last)
+  end
+
+  defp set(ctx, {:clock_skew, most}) do
+    for node <- nodes(ctx), choice = draw(ctx, 5), choice > 0 do
+      offset = div(most * (1 + div(choice - 1, 2)), 2)
+      Cluster.set_clock(node, offset: if(rem(choice, 2) == 0, do: -offset, else: offset))
+    end
+  end
+
+  defp nodes(ctx), do: for({node, _up?} <- Native.nodes(ctx.session), node != @control, do: node)
+  defp nodes_up(ctx), do: for({node, true} <- Native.nodes(ctx.session), node != @control, do: node)
+
+  defp pick(ctx, list), do: Enum.at(list, draw(ctx, length(list)))
+
+  defp draw(ctx, count), do: Native.draw(ctx.session, count)
+end
