@@ -129,7 +129,8 @@ defmodule Lockstep.Native do
           {:hidden, boolean()}
           | {:auto_connect, :always | :never | :once}
           | {:allow, [node()]}
-          | {:cookie, node() | nil, atom()}
+          | {:cookie, atom()}
+          | {:cookie_for, node(), atom()}
           | {:tick, natural(), natural()}
   @spec configure(session(), id(), node(), setting()) :: next()
   def configure(_session, _me, _node, _setting), do: err()
@@ -185,6 +186,8 @@ defmodule Lockstep.Native do
   def connections(_session, _node), do: err()
   @spec neighbours(session(), node()) :: [node()]
   def neighbours(_session, _node), do: err()
+  @spec has_connection(session(), node(), node()) :: boolean()
+  def has_connection(_session, _from, _to), do: err()
   @spec node_names(session()) :: [node()]
   def node_names(_session), do: err()
   @spec under_way(session()) :: natural()

@@ -48,7 +48,7 @@ defmodule Lockstep.Cluster.Start do
   end
 
   defp set_cookie(ctx, node, cookie) do
-    set(ctx, node, {:cookie, nil, cookie})
+    set(ctx, node, {:cookie, cookie})
     :ets.insert(ctx.store, {{:cookie, node}, cookie})
   end
 

@@ -140,10 +140,13 @@ defmodule Lockstep.Runtime.Connections do
   end
 
   defp set_cookie(ctx, node, cookie) do
-    other = if node != ctx.node, do: node
-    configure(ctx, {:cookie, other, cookie}, "set the cookie#{if other, do: " for #{inspect(node)}"}")
-    :ets.insert(ctx.store, {if(other, do: {:cookie, ctx.node, other}, else: {:cookie, ctx.node}), cookie})
-    true
+    if node == ctx.node do
+      configure(ctx, {:cookie, cookie}, "set the cookie")
+      :ets.insert(ctx.store, {{:cookie, node}, cookie})
+    else
+      configure(ctx, {:cookie_for, node, cookie}, "set the cookie for #{inspect(node)}")
+      :ets.insert(ctx.store, {{:cookie, ctx.node, node}, cookie})
+    end
   end
 
   @doc "`:net_kernel.get_net_ticktime/0`, in seconds."

@@ -149,11 +149,12 @@ defmodule Lockstep.Runtime.Mailbox do
     done(:lists.reverse(seen, rest))
   end
 
-  @doc "Lets `time` virtual ms pass; what arrives meanwhile stays where it is."
+  @doc "Lets `time` virtual ms pass, for the runtime's own use; what arrives meanwhile stays where it is."
   @spec pause(non_neg_integer()) :: :ok
   def pause(time) do
     :timeout = await(fn _ -> :skip end, time)
-    :ok
+    # Reports do not show it.
+    Turn.note(Context.get(), fn -> {"pause", time} end)
   end
 
   @doc "Everything that has been delivered, oldest first."

@@ -129,13 +129,16 @@ defmodule Lockstep.Runtime.Nodes do
 
   defp watch(_ctx, node, flag), do: :erlang.error(:badarg, [node, flag])
 
-  @doc "Whether what is sent to a node needs no new connection. A pid of no node of the run is not the network's affair."
+  @doc """
+  Whether what is sent to a node needs no new connection: one that is being set up will do. A pid of no node of the run is
+  not the network's affair.
+  """
   @spec connected?(Context.t(), node() | nil) :: boolean()
   def connected?(ctx, node) when node in [nil, ctx.node], do: true
 
   def connected?(ctx, node) do
     touch(ctx)
-    List.keymember?(Native.connections(ctx.session, ctx.node), node, 0)
+    Native.has_connection(ctx.session, ctx.node, node)
   end
 
   @doc "A scheduling point that conflicts with every change of the cluster."

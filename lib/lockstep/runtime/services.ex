@@ -37,7 +37,7 @@ defmodule Lockstep.Runtime.Services do
   # Reports do not show it.
   @started :"$lockstep_service"
   # Virtual ms.
-  @poll 1
+  @first_pause 1
 
   @doc "Makes sure that the service of that name runs, here or on the node that goes with it, if there is one."
   @spec ensure(Context.t(), term()) :: :ok
@@ -101,15 +101,15 @@ defmodule Lockstep.Runtime.Services do
 
   # Whatever the network does: nothing of this goes through it.
   defp start(ctx, node, name, []) do
-    ctx |> spawn_root(node, name, fn -> :ok end) |> wait(ctx, node, name)
+    ctx |> spawn_root(node, name, fn -> :ok end) |> wait(ctx, {:service, node, name}, @first_pause)
   end
 
-  defp wait(root, ctx, node, name) do
-    running? = match?([{_, {:running, _}}], :ets.lookup(ctx.store, {:service, node, name}))
+  defp wait(root, ctx, key, pause) do
+    running? = match?([{_, {:running, _}}], :ets.lookup(ctx.store, key))
 
     unless running? or not Native.alive(ctx.session, root) do
-      Mailbox.pause(@poll)
-      wait(root, ctx, node, name)
+      Mailbox.pause(pause)
+      wait(root, ctx, key, 2 * pause)
     end
 
     :ok

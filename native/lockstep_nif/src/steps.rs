@@ -230,7 +230,8 @@ enum NodeSetting {
     Hidden(bool),
     AutoConnect(AutoConnect),
     Allow(Names),
-    Cookie(Option<Atom>, Atom),
+    Cookie(Atom),
+    CookieFor(Atom, Atom),
     Tick(u64, u64),
 }
 
@@ -242,9 +243,10 @@ impl NodeSetting {
             NodeSetting::AutoConnect(AutoConnect::Never) => Setting::AutoConnect(lockstep_core::AutoConnect::Never),
             NodeSetting::AutoConnect(AutoConnect::Once) => Setting::AutoConnect(lockstep_core::AutoConnect::Once),
             NodeSetting::Allow(nodes) => Setting::Allow(group(inner, env, nodes.0)?),
-            NodeSetting::Cookie(other, cookie) => {
-                let other = other.map(|other| inner.node(other, env)).transpose()?;
-                Setting::Cookie(other, inner.symbol(cookie, env)?)
+            NodeSetting::Cookie(cookie) => Setting::Cookie(None, inner.symbol(cookie, env)?),
+            NodeSetting::CookieFor(other, cookie) => {
+                let other = inner.node(other, env)?;
+                Setting::Cookie(Some(other), inner.symbol(cookie, env)?)
             }
             NodeSetting::Tick(time, intensity) => Setting::Tick(time, intensity),
         })

@@ -90,6 +90,15 @@ impl Simulation {
         self.network.node(node).symbol
     }
 
+    /// Whether a node needs no new connection to another: it has one, or is setting one up.
+    pub fn has_connection(&self, from: NodeId, to: NodeId) -> bool {
+        if Network::wired(from, to) {
+            self.network.connections.number(from, to).is_some()
+        } else {
+            self.network.node(to).up
+        }
+    }
+
     /// The names of all nodes that were ever spoken of, by number.
     pub fn node_symbols(&self) -> Vec<Symbol> {
         self.network.nodes.iter().map(|node| node.symbol).collect()
