@@ -29,7 +29,9 @@ defmodule Conformance.RandomTest do
     options = Options.validate!([escapes: :raise] ++ options, %{})
 
     options
-    |> Map.take(~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a)
+    |> Map.take(
+      ~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a
+    )
     |> Map.merge(%{seed: seed, record: false})
   end
 

@@ -97,7 +97,9 @@ defmodule Lockstep.Runner.Sweep do
   defp simulate(%{fun: fun, options: options}, seed, record?) do
     config =
       options
-      |> Map.take(~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a)
+      |> Map.take(
+        ~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a
+      )
       |> Map.merge(%{seed: seed, record: record?})
 
     Simulation.run(fun, config)
