@@ -195,6 +195,51 @@ defmodule Lockstep do
   end
 
   @doc """
+  Asks until the answer is neither `nil` nor `false`, and returns it.
+
+      Lockstep.Cluster.heal()
+      user = Lockstep.eventually(fn -> Lockstep.Cluster.run(:b, fn -> Cache.get(1) end) end, within: 500)
+
+  For what comes true after a while: that replicas agree, that a process is there again. A failed `assert` or `refute`
+  in the function means "not yet" as well:
+
+      Lockstep.eventually(fn -> assert Enum.sort(Store.keys(node)) == [:a, :b] end)
+
+  Other exceptions, exits and throws are not caught. When the time is up it raises `Lockstep.EventuallyError`, with the
+  last value or the last failed assertion. There is one last check when the time is up, and at least one.
+
+  Options:
+
+    * `:within` - how long to go on, in ms (default: `5_000`)
+    * `:every` - how long to wait between two checks, in ms (default: `10`)
+
+  These are virtual ms inside a run, where waiting costs nothing and the other processes go on meanwhile. Outside of a
+  run they are real ones, so that tests with and without control can share what they wait for.
+
+  Raises `Lockstep.OptionError` for wrong options and `ArgumentError` for what is no function.
+  """
+  @spec eventually((... -> value), keyword()) :: value when value: term()
+  def eventually(fun, options \\ []), do: Runtime.Eventually.run(fun, options, nil)
+
+  @doc """
+  Claims that the condition is true in some of the runs of a sweep; returns the condition.
+
+      Lockstep.sometimes("a write is retried", attempts > 1)
+
+  A test may pass because what it is about never happens. So a sweep in which no run fails still fails, with
+  `Lockstep.SometimesError`, if some of its runs have come to this call and the condition was true in none of them. With
+  the option `sometimes: ["a write is retried"]` of the runner or of the tag it also fails if no run has come to it. A
+  sweep of one seed, as of a replay, claims nothing. The summary says how many runs have met each condition.
+
+  The name is a string or an atom; calls with the same name count as one. The call takes no step: it can stand anywhere
+  in the code that a run executes, and the schedules are the same with and without it.
+
+  Raises `Lockstep.OutsideRunError` outside of a run, where nobody would count, and `ArgumentError` for a wrong name.
+  """
+  @spec sometimes(String.t() | atom(), condition) :: condition when condition: term()
+  def sometimes(name, condition), do: Runtime.Sometimes.record(name, condition, nil)
+
+  @doc """
   Runs a function outside of control, and returns its value.
 
       config = Lockstep.host(fn -> File.read!("test/fixtures/config.json") end)

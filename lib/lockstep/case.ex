@@ -30,6 +30,7 @@ defmodule Lockstep.Case do
     * `setup_all` runs once, before and outside of all runs; what it starts is outside of control;
     * `assert_receive` and its kin count virtual time;
     * `start_supervised` and `on_exit` belong to the run; the callbacks are called at the end of a run that passes;
+    * the test also fails if no run fails, but none has met a condition of `Lockstep.sometimes/2` either;
     * ExUnit's `timeout` counts the wall time of all runs together.
 
   The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`) and `LOCKSTEP_STRATEGY` win over the tag.

@@ -86,6 +86,13 @@ defmodule Lockstep.Options do
         "what becomes of calls that Lockstep does not control, such as those of files: they are made, and said once " <>
           "(`:warn`); they fail the run with `Lockstep.EscapeError` (`:raise`); they are made (`:allow`)"
     ],
+    sometimes: [
+      type: :names,
+      default: [],
+      doc:
+        "names of `Lockstep.sometimes/2` that the sweep must come to and meet; without it, those that some run comes " <>
+          "to have to be met"
+    ],
     trace: [
       type: :path,
       default: nil,

@@ -23,12 +23,14 @@ defmodule Lockstep.Runner do
   the options.
   """
 
-  alias Lockstep.{Failure, Options, Summary}
+  alias Lockstep.{Failure, Options, SometimesError, Summary}
   alias Lockstep.Report.Stack
   alias Lockstep.Runner.{Function, Location, Sweep}
 
   @doc """
   Runs `fun` once a seed and returns a `Lockstep.Summary`; the first run that fails raises `Lockstep.Failure`.
+
+  Raises `Lockstep.SometimesError` when no run fails, but none has met a condition of `Lockstep.sometimes/2` either.
 
   ## Examples
 
@@ -55,7 +57,7 @@ defmodule Lockstep.Runner do
       #=> 17
 
   """
-  @spec explore((... -> term()), keyword()) :: {:ok, Summary.t()} | {:failed, Failure.t()}
+  @spec explore((... -> term()), keyword()) :: {:ok, Summary.t()} | {:failed, Failure.t() | SometimesError.t()}
   def explore(fun, opts \\ []) do
     check_outside!()
     options = Options.validate!(opts)

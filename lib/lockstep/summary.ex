@@ -10,6 +10,7 @@ defmodule Lockstep.Summary do
     * `:strategy`, `:seeds` - as asked for
     * `:escapes` - the calls that Lockstep does not control, how often each was made: a map from
       `{module, function, arity, {file, line}}`; with any, the same seed may not give the same run
+    * `:sometimes` - in how many runs the condition of each `Lockstep.sometimes/2` was met: a map from the names
 
   As text:
 
@@ -23,7 +24,18 @@ defmodule Lockstep.Summary do
 
   alias Lockstep.Report.Time
 
-  defstruct [:strategy, :seeds, runs: 0, total: 0, steps: 0, distinct: 0, virtual_ms: 0, wall_ms: 0, escapes: %{}]
+  defstruct [
+    :strategy,
+    :seeds,
+    runs: 0,
+    total: 0,
+    steps: 0,
+    distinct: 0,
+    virtual_ms: 0,
+    wall_ms: 0,
+    escapes: %{},
+    sometimes: %{}
+  ]
 
   @typedoc "A call, and where it was made."
   @type place :: {module(), atom(), arity(), {String.t() | charlist(), pos_integer()} | nil}
@@ -37,7 +49,8 @@ defmodule Lockstep.Summary do
           wall_ms: non_neg_integer(),
           strategy: atom() | {:replay, [non_neg_integer()]},
           seeds: Range.t() | [non_neg_integer()],
-          escapes: %{place() => pos_integer()}
+          escapes: %{place() => pos_integer()},
+          sometimes: %{(String.t() | atom()) => non_neg_integer()}
         }
 
   @doc false
@@ -45,7 +58,15 @@ defmodule Lockstep.Summary do
   def describe(%__MODULE__{} = summary) do
     "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
       "#{Time.count(summary.distinct, "distinct schedule")}, #{Time.count(summary.steps, "step")}, " <>
-      "#{Time.duration(summary.virtual_ms)} of virtual time#{escapes(summary.escapes)}"
+      "#{Time.duration(summary.virtual_ms)} of virtual time#{sometimes(summary)}#{escapes(summary.escapes)}"
+  end
+
+  defp sometimes(%{sometimes: none}) when none == %{}, do: ""
+
+  defp sometimes(summary) do
+    runs = Time.count(summary.runs, "run")
+    met = Enum.map_join(Enum.sort(summary.sometimes), ", ", fn {name, met} -> "#{inspect(name)} in #{met}" end)
+    "; of #{runs}, #{met}"
   end
 
   defp escapes(none) when none == %{}, do: ""

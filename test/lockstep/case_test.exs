@@ -201,6 +201,26 @@ defmodule Lockstep.CaseTest do
     refute output =~ "not reached"
   end
 
+  test "a test that never does what it is about fails" do
+    defmodule Claims do
+      use Lockstep.Case
+      @tag lockstep: [seeds: 5]
+      test "reached", do: Lockstep.sometimes("drew ten", :rand.uniform(3) == 10)
+
+      @tag lockstep: [seeds: 5, sometimes: [:elsewhere]]
+      test "declared", do: :ok
+
+      @tag lockstep: [seeds: 50, sometimes: [:low]]
+      test "met", do: Lockstep.sometimes(:low, :rand.uniform(3) == 1)
+    end
+
+    assert {%{total: 3, failures: 2}, output} = run_tests()
+    assert output =~ "** (Lockstep.SometimesError) in none of 5 runs was this so"
+    assert output =~ ~r/"drew ten" at test\/lockstep\/case_test.exs:\d+: looked at in 5 runs/
+    assert output =~ ":elsewhere: no run has come to a Lockstep.sometimes of that name"
+    refute output =~ ":low"
+  end
+
   test "ordinary tests fail as they always do" do
     defmodule Ordinary do
       use Lockstep.Case

@@ -3,6 +3,7 @@ defmodule Lockstep.Instrument.Calls do
   # What becomes of a call: the table that both the transform and the dynamic calls of the runtime consult.
   #
   #   * `{:runtime, module, function}`: the call goes to a function of the runtime, same arguments
+  #   * `{:placed, module, function}`: the same, with the place of the call as one more argument
   #   * `:native`: the call stays as it is (pure code, or output that nothing reads back)
   #   * `:guest`: the call goes to the instrumented copy of the module
   #   * `:escape`: the call has an effect that is not simulated; it is made, but never silently (`escapes:`)
@@ -12,7 +13,7 @@ defmodule Lockstep.Instrument.Calls do
 
   alias __MODULE__.{BIFs, ElixirLib, OTP, Redirects}
 
-  @type class :: {:runtime, module(), atom()} | :native | :guest | :escape | :refuse
+  @type class :: {:runtime | :placed, module(), atom()} | :native | :guest | :escape | :refuse
 
   @max_arity 6
 
@@ -53,8 +54,10 @@ defmodule Lockstep.Instrument.Calls do
         into: %{},
         do: {module, {class, %{}}}
 
-  @table Enum.reduce(Redirects.entries(), Map.merge(whole, mixed), fn {{module, function, arity}, class}, table ->
-           {default, exceptions} = Map.get(table, module, {:guest, %{}})
+  @table Enum.reduce(Redirects.entries() ++ Redirects.placed(), Map.merge(whole, mixed), fn {{module, function,
+                                                                                              arity}, class},
+                                                                                            table ->
+           {default, exceptions} = Map.get(table, module, {if(module == Lockstep, do: :native, else: :guest), %{}})
            Map.put(table, module, {default, Map.put(exceptions, {function, arity}, class)})
          end)
 

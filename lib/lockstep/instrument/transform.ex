@@ -256,6 +256,7 @@ defmodule Lockstep.Instrument.Transform do
   defp classified_call(tree, {module, function, arity}, env) do
     case Calls.classify(module, function, arity) do
       {:runtime, to, name} -> redirect(tree, {module, function, arity}, {to, name}, env)
+      {:placed, to, name} -> placed(tree, {to, name}, env)
       :native -> subtrees(tree, env)
       :guest when env.mode == :guest -> retarget(tree, Instrument.guest_name(module), env)
       :guest -> dynamic_call(tree, env)
@@ -272,6 +273,11 @@ defmodule Lockstep.Instrument.Transform do
     else
       update_call(tree, module, name, arguments)
     end
+  end
+
+  defp placed(tree, {module, name}, env) do
+    place = :cerl.abstract(location(:cerl.get_ann(tree)))
+    update_call(tree, module, name, exprs(:cerl.call_args(tree), env) ++ [place])
   end
 
   defp retarget(tree, module, env) do

@@ -30,6 +30,8 @@ defmodule Lockstep.Options.Type do
   def cast(:pos_integer, _), do: {:error, "expected a positive integer"}
   def cast(:non_neg_integer, number) when is_integer(number) and number >= 0, do: {:ok, number}
   def cast(:non_neg_integer, _), do: {:error, "expected an integer that is 0 or more"}
+  def cast(:milliseconds, number) when is_integer(number) and number >= 0, do: {:ok, number}
+  def cast(:milliseconds, _), do: {:error, "expected a number of milliseconds, an integer that is 0 or more"}
   def cast(:boolean, value) when is_boolean(value), do: {:ok, value}
   def cast(:boolean, _), do: {:error, "expected true or false"}
   def cast(:path, nil), do: {:ok, nil}
@@ -37,6 +39,7 @@ defmodule Lockstep.Options.Type do
   def cast(:path, _), do: {:error, "expected the path of a file or of a directory, as a string"}
   def cast(:nodes, nodes), do: cast_nodes(nodes)
   def cast(:faults, faults), do: Lockstep.Options.Faults.cast(faults)
+  def cast(:names, names), do: cast_names(names)
   def cast(:concurrency, 1), do: {:ok, 1}
 
   def cast(:concurrency, number) when is_integer(number) and number > 1,
@@ -97,6 +100,18 @@ defmodule Lockstep.Options.Type do
   defp cast_nodes(_nodes), do: nodes_error()
 
   defp nodes_error, do: {:error, "expected a list of node names, such as nodes: [:a, :b, :c]"}
+
+  defp cast_names(names) do
+    if is_list(names) and Enum.all?(names, &name?/1) do
+      {:ok, Enum.uniq(names)}
+    else
+      {:error, "expected a list of names, each a string or an atom, such as [\"a write is retried\"]"}
+    end
+  end
+
+  @doc "Whether a term can name a property."
+  @spec name?(term()) :: boolean()
+  def name?(term), do: (is_binary(term) and String.valid?(term)) or (is_atom(term) and term not in [nil, true, false])
 
   @doc "Reads one seed."
   @spec parse_seed(String.t()) :: result()

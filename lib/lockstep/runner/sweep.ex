@@ -5,9 +5,9 @@ defmodule Lockstep.Runner.Sweep do
   # A sweep runs without recording, which is what makes it fast. The seed that fails is run once more with recording;
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
-  alias Lockstep.{Failure, NondeterminismError, Simulation, Summary, WatchdogError}
+  alias Lockstep.{Failure, NondeterminismError, Simulation, SometimesError, Summary, WatchdogError}
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Comparison, Location, Progress, TraceFile, Warning}
+  alias Lockstep.Runner.{Comparison, Location, Progress, Sometimes, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -18,13 +18,15 @@ defmodule Lockstep.Runner.Sweep do
     :total,
     runs: 0,
     escapes: %{},
+    sometimes: %{},
     steps: 0,
     virtual_ms: 0,
     hashes: MapSet.new()
   ]
 
   @doc "Runs `fun` once a seed, until one fails."
-  @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) :: {:ok, Summary.t()} | {:failed, Failure.t()}
+  @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) ::
+          {:ok, Summary.t()} | {:failed, Failure.t() | SometimesError.t()}
   def run(fun, options, location) do
     total = Enum.count(options.seeds)
     progress = Progress.start(total, fresh_line: location != nil and location.test != nil)
@@ -35,7 +37,8 @@ defmodule Lockstep.Runner.Sweep do
       location: location,
       progress: progress,
       started: System.monotonic_time(:millisecond),
-      total: total
+      total: total,
+      sometimes: Sometimes.declared(options.sometimes)
     }
 
     try do
@@ -45,8 +48,14 @@ defmodule Lockstep.Runner.Sweep do
     end
   end
 
-  defp finish(%__MODULE__{} = sweep), do: {:ok, summary(sweep)}
   defp finish({:failed, failure}), do: {:failed, failure}
+
+  defp finish(%__MODULE__{} = sweep) do
+    case Sometimes.unmet(sweep.sometimes, sweep.total) do
+      [] -> {:ok, summary(sweep)}
+      unmet -> {:failed, %SometimesError{unmet: unmet, summary: summary(sweep), location: sweep.location}}
+    end
+  end
 
   defp step(seed, sweep) do
     result = simulate(sweep, seed, record_all?(sweep))
@@ -112,7 +121,8 @@ defmodule Lockstep.Runner.Sweep do
         steps: sweep.steps + result.steps,
         virtual_ms: sweep.virtual_ms + result.virtual_ms,
         hashes: MapSet.put(sweep.hashes, result.hash),
-        escapes: escapes(sweep.escapes, result.escapes)
+        escapes: escapes(sweep.escapes, result.escapes),
+        sometimes: Sometimes.add(sweep.sometimes, result.sometimes)
     }
 
     if sweep.options.escapes == :warn, do: Warning.escapes(result.escapes)
@@ -133,7 +143,8 @@ defmodule Lockstep.Runner.Sweep do
       wall_ms: System.monotonic_time(:millisecond) - sweep.started,
       strategy: sweep.options.strategy,
       seeds: sweep.options.seeds,
-      escapes: sweep.escapes
+      escapes: sweep.escapes,
+      sometimes: Sometimes.met(sweep.sometimes)
     }
   end
 

@@ -26,6 +26,7 @@ defmodule Lockstep.Runtime.Call do
       :guest -> :erlang.apply(Instrument.guest(module), function, args)
       :native -> :erlang.apply(module, function, args)
       {:runtime, to, name} -> :erlang.apply(to, name, args)
+      {:placed, _to, _name} -> :erlang.apply(module, function, args)
       :escape -> Escape.call(module, function, args, nil)
       :refuse -> Escape.refuse(module, function, args, nil)
     end
@@ -90,6 +91,7 @@ defmodule Lockstep.Runtime.Call do
       :guest -> :erlang.make_fun(Instrument.guest(module), function, arity)
       :native -> :erlang.make_fun(module, function, arity)
       {:runtime, to, name} -> :erlang.make_fun(to, name, arity)
+      {:placed, _to, _name} -> :erlang.make_fun(module, function, arity)
       class -> escaping(class, module, function, arity)
     end
   end

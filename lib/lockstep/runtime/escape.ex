@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Escape do
   # are never made: those that would end the VM, and those that ask the real cluster about a simulated one.
 
   alias Lockstep.EscapeError
-  alias Lockstep.Runtime.{Context, Stack}
+  alias Lockstep.Runtime.{Context, Place}
 
   @type location :: {String.t() | charlist(), pos_integer()} | nil
 
@@ -47,8 +47,15 @@ defmodule Lockstep.Runtime.Escape do
     :ok
   end
 
+  # A call whose target was not known at compile time comes without its place.
   defp error(module, function, arity, location, never?) do
-    %EscapeError{module: module, function: function, arity: arity, location: location || caller(), never?: never?}
+    %EscapeError{
+      module: module,
+      function: function,
+      arity: arity,
+      location: location || Place.of_caller(),
+      never?: never?
+    }
   end
 
   @doc """
@@ -61,14 +68,5 @@ defmodule Lockstep.Runtime.Escape do
     ctx = Context.get()
     if ctx, do: :ets.insert_new(ctx.store, {:escape, exception})
     raise exception
-  end
-
-  # A call whose target was not known at compile time comes without its place; the stack has the nearest one.
-  defp caller do
-    {:current_stacktrace, [_info | stack]} = Process.info(self(), :current_stacktrace)
-
-    Enum.find_value(stack, fn {_, _, _, place} = frame ->
-      unless Stack.own?(frame) or place[:line] in [nil, 0], do: {place[:file], place[:line]}
-    end)
   end
 end

@@ -3,7 +3,7 @@ defmodule Lockstep.Simulation.Verdict do
   # Makes the result of a run from what the core, the warden and the processes know at its end.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Mailbox, Output, Stack}
+  alias Lockstep.Runtime.{Mailbox, Output, Sometimes, Stack}
   alias Lockstep.Simulation.{Events, Result}
 
   @doc "The result; `stop` ends the processes once they have been looked at."
@@ -19,7 +19,8 @@ defmodule Lockstep.Simulation.Verdict do
       steps: steps,
       virtual_ms: div(micros, 1000),
       hash: hash,
-      escapes: escapes(state.store)
+      escapes: escapes(state.store),
+      sometimes: Sometimes.all(state.store)
     }
 
     if state.config.record, do: recorded(result, state.session, Output.all(state.store)), else: result

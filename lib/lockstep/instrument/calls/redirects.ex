@@ -216,6 +216,17 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     end
   end
 
+  # What says where it was called when it fails, or fails long after.
+  @placed [{R.Eventually, :run, [eventually: 1, eventually: 2]}, {R.Sometimes, :record, [sometimes: 2]}]
+
+  @doc "Functions of `Lockstep` that go to the runtime with the place of the call as one more argument."
+  @spec placed() :: [{mfa(), {:placed, module(), atom()}}]
+  def placed do
+    for {target, to, functions} <- @placed,
+        {from, arity} <- functions,
+        do: {{Lockstep, from, arity}, {:placed, target, to}}
+  end
+
   # The operator `!` is `send/2` as well; of two names the one that they share is the more likely.
   @origins for {target, module, functions} <- Enum.reverse(@rows),
                {name, arities} <- Enum.sort_by(functions, &is_atom(elem(&1, 0))),
