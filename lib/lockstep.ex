@@ -222,6 +222,37 @@ defmodule Lockstep do
   def eventually(fun, options \\ []), do: Runtime.Eventually.run(fun, options, nil)
 
   @doc """
+  Claims that the check holds from now on, at every moment of the run.
+
+      Lockstep.always("the jobs are done by one at most", fn -> :ets.info(:running, :size) <= 1 end)
+
+      Lockstep.always("one leader at most", fn ->
+        leads? = fn -> Process.whereis(Leader) != nil end
+        Enum.count([:a, :b, :c], &Lockstep.Cluster.run(&1, leads?)) <= 1
+      end)
+
+  The check is made after every step of the run, between two steps: what it reads belongs to one moment, and the schedule
+  is the same with and without it. It can read what is shared (tables, names, groups, counters, which processes live),
+  on the caller's node or, inside of `Lockstep.Cluster.run/2`, on any other, but neither send, wait nor change anything.
+
+  Where it gives `nil` or `false`, or fails, the run fails with `Lockstep.AlwaysError`. The last step of its schedule is
+  the one that has broken the claim.
+
+  Options:
+
+    * `:for` - how long the claim is made, in virtual ms (default: until the run is over). It also ends when the caller's
+      node is stopped.
+    * `:every` - have the check made by a process of the run, again and again after so many virtual ms, and not between
+      the steps. Such a check can ask other processes, with `GenServer.call/2` for example, while they go on; it takes
+      part in the schedule. While nothing else happens it is not made, so that it does not keep the run from ending.
+
+  The name is a string or an atom. Raises `Lockstep.OutsideRunError` outside of a run, `Lockstep.OptionError` for wrong
+  options, and `ArgumentError` for a wrong name or what is no function.
+  """
+  @spec always(String.t() | atom(), (... -> term()), keyword()) :: :ok
+  def always(name, fun, options \\ []), do: Runtime.Always.declare(name, fun, options, nil)
+
+  @doc """
   Claims that the condition is true in some of the runs of a sweep; returns the condition.
 
       Lockstep.sometimes("a write is retried", attempts > 1)

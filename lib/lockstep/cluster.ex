@@ -181,6 +181,10 @@ defmodule Lockstep.Cluster do
   def run(node, fun) when is_function(fun, 0) do
     ctx = context!("run/2")
     up!(ctx, node)
+    if Runtime.Onlooker.looking?(), do: Runtime.Onlooker.from(node, fun), else: run_there(node, fun)
+  end
+
+  defp run_there(node, fun) do
     tag = Runtime.Unique.make_ref()
     caller = Runtime.Process.self()
     body = fn -> Runtime.Message.send(caller, {tag, outcome(fun)}) end

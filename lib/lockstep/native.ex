@@ -4,7 +4,8 @@ defmodule Lockstep.Native do
   #
   # Times are virtual microseconds, references and processes their numbers. Every function answers `{:error, reason}`
   # when it cannot be carried out: `:busy` (another process is in a call on the same session), `:ended`,
-  # `:not_your_turn`, `:unknown_process`, `:foreign` (a pid that is not one of the run), `:bad_argument`.
+  # `:not_your_turn`, `:unknown_process`, `:foreign` (a pid that is not one of the run), `:only_looks` (see
+  # `Lockstep.Runtime.Onlooker`), `:bad_argument`.
 
   @on_load :load
   # Otherwise the compiler loads this module while it compiles others, and a missing library becomes a warning in the
@@ -47,7 +48,7 @@ defmodule Lockstep.Native do
 
   @spec send(session(), id(), target()) :: next()
   def send(_session, _me, _target), do: err()
-  @spec receive(session(), id(), :forever | :poll | :rest | natural()) :: next()
+  @spec receive(session(), id(), :forever | :poll | :rest | {:lazily, natural()} | natural()) :: next()
   def receive(_session, _me, _mode), do: err()
   @spec spawn(session(), id(), node(), boolean(), natural() | nil, alias_mode() | nil) :: next()
   def spawn(_session, _me, _node, _link?, _monitor, _alias_mode), do: err()
@@ -101,6 +102,10 @@ defmodule Lockstep.Native do
   def access_table(_session, _me, _table, _entry, _write?), do: err()
   @spec yield(session(), id()) :: next()
   def yield(_session, _me), do: err()
+  @spec watch(session(), id(), boolean()) :: next()
+  def watch(_session, _me, _again?), do: err()
+  @spec violated(session(), id()) :: next()
+  def violated(_session, _me), do: err()
   @type mode :: :drop | :defer | :tcp | :hold
   @spec partition(session(), id(), [[node()]], mode()) :: next()
   def partition(_session, _me, _groups, _mode), do: err()
@@ -163,6 +168,10 @@ defmodule Lockstep.Native do
   def owner(_session, _pid), do: err()
   @spec draw(session(), pos_integer()) :: natural()
   def draw(_session, _count), do: err()
+  @spec onlooker(session()) :: id()
+  def onlooker(_session), do: err()
+  @spec look_from(session(), id(), node()) :: :ok | {:error, atom()}
+  def look_from(_session, _me, _node), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
 

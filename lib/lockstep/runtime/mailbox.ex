@@ -157,6 +157,17 @@ defmodule Lockstep.Runtime.Mailbox do
     Turn.note(Context.get(), fn -> {"pause", time} end)
   end
 
+  @doc "Waits until the clock has moved on by so many ms because of others, or for a message."
+  @spec doze(Context.t(), pos_integer()) :: :ok
+  def doze(ctx, milliseconds) do
+    {seen, rest, _until} = state()
+
+    case Turn.take(Native.receive(ctx.session, ctx.id, {:lazily, milliseconds * 1000})) do
+      :timeout -> :ok
+      items -> done(:lists.reverse(seen, rest) ++ Enum.map(items, &message(ctx, &1)))
+    end
+  end
+
   @doc "Everything that has been delivered, oldest first."
   @spec messages(Context.t()) :: [term()]
   def messages(ctx) do

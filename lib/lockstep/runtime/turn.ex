@@ -25,6 +25,12 @@ defmodule Lockstep.Runtime.Turn do
     raise ArgumentError, "the process is not one of this run; processes of the host cannot take part in it"
   end
 
+  def take({:error, :only_looks}) do
+    raise ArgumentError,
+          "a check of Lockstep.always/3 only looks: it cannot send, wait, start or change anything; with the option " <>
+            "every: it is made by a process of the run, which can"
+  end
+
   def take({:error, reason}), do: raise(ArgumentError, "the simulation refused the step: #{inspect(reason)}")
 
   @doc """

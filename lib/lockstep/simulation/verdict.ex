@@ -73,6 +73,8 @@ defmodule Lockstep.Simulation.Verdict do
   defp judge(:time_limit, state), do: {:error, %Lockstep.TimeLimitError{limit: state.config.max_virtual_time}}
   defp judge({:diverged, choice}, _state), do: {:error, %Lockstep.ReplayError{choice: choice}}
 
+  defp judge(:violated, state), do: {:error, :ets.lookup_element(state.store, :violation, 2)}
+
   defp judge(:blocked, state) do
     [process | _] = waiting(state)
     {:error, %Lockstep.ProcessFailure{process: process, kind: :blocked, waiting_in: process.waiting_in}}

@@ -37,6 +37,8 @@ pub enum Wait {
     Poll,
     /// So long, counted from the first wait of this `receive`.
     For(Micros),
+    /// At least so long: until the clock has got there because of something else, if it ever does.
+    Lazily(Micros),
     /// As long as is left of the wait that this `receive` has begun.
     Rest,
     /// No longer: the time was up while the process was suspended. What has come since is left for the next `receive`.
@@ -268,6 +270,8 @@ pub enum Op {
     Resume(ProcessId),
     /// Lets others go first.
     Yield,
+    /// Has seen enough until something has happened, or, with `false`, for good. Only for who looks on.
+    Watch(bool),
     /// Cuts the groups of nodes off from one another.
     Partition(Vec<Vec<NodeId>>, PartitionMode),
     /// Cuts the way from some nodes to others, and not back.
@@ -384,9 +388,11 @@ impl Op {
     /// [`Object::World`].
     pub fn access(&self, caller: ProcessId, home: NodeId) -> (Object, bool) {
         match self {
-            Op::Start | Op::Yield | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
+            Op::Start | Op::Yield | Op::Watch(_) | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
             Op::Send(target) | Op::Monitor { target, .. } => (target.object(), true),
-            Op::Receive(Wait::Forever | Wait::For(_) | Wait::Rest | Wait::Expired) => (Object::Local, false),
+            Op::Receive(Wait::Forever | Wait::For(_) | Wait::Lazily(_) | Wait::Rest | Wait::Expired) => {
+                (Object::Local, false)
+            }
             Op::Receive(Wait::Poll)
             | Op::TrapExit(_)
             | Op::Demonitor(_)

@@ -12,6 +12,7 @@ rustler::atoms! {
     unknown_process,
     bad_argument,
     foreign,
+    only_looks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,7 @@ impl Encoder for Fault {
             Fault::Closed | Fault::Misuse(Misuse::Ended) => ended(),
             Fault::Foreign => foreign(),
             Fault::Misuse(Misuse::NotYourTurn) => not_your_turn(),
+            Fault::Misuse(Misuse::OnlyLooks) => only_looks(),
             Fault::Misuse(Misuse::UnknownProcess) => unknown_process(),
             Fault::BadArgument | Fault::Misuse(Misuse::BadArgument(_)) => bad_argument(),
         };

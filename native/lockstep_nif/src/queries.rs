@@ -52,6 +52,7 @@ enum Verdict {
     Blocked,
     Crashed(u32),
     Lost(u32),
+    Violated,
     Diverged(u64),
 }
 
@@ -65,6 +66,7 @@ impl From<Outcome> for Verdict {
             Outcome::Blocked => Verdict::Blocked,
             Outcome::Crashed(process) => Verdict::Crashed(process.0),
             Outcome::Lost(process) => Verdict::Lost(process.0),
+            Outcome::Violated => Verdict::Violated,
             Outcome::Diverged(choice) => Verdict::Diverged(choice),
         }
     }
@@ -124,6 +126,12 @@ queries! {
     owner(pid: [Term<'a>]) => |env, inner| {
         let process = process(inner, pid)?;
         inner.simulation.set_owner(process);
+        done(env)
+    };
+    onlooker() => |env, inner| inner.simulation.onlooker().0;
+    look_from(me: [u32], node: [Atom]) => |env, inner| {
+        let node = inner.known_node(node, env).ok_or(Fault::BadArgument)?;
+        inner.simulation.look_from(ProcessId(me), node)?;
         done(env)
     };
     random() => |env, inner| inner.simulation.random();
@@ -199,7 +207,7 @@ queries! {
     living(pid: [Term<'a>]) => |env, inner| {
         let home = inner.simulation.node_of(process(inner, pid)?);
         let all = inner.simulation.waiting().into_iter();
-        let near = all.filter(|&other| inner.simulation.node_of(other) == home);
+        let near = all.filter(|&other| inner.simulation.node_of(other) == home && !inner.simulation.looks_on(other));
         near.filter_map(|process| inner.pids(process).shown).collect::<Vec<_>>()
     };
     outcome() => |env, inner| inner.simulation.outcome().map(Verdict::from);

@@ -104,6 +104,7 @@ steps! {
         let between = between.map(|(a, b)| Ok::<_, Fault>((inner.node(a, env)?, inner.node(b, env)?))).transpose()?;
         Ok(Op::SetLatency { between, min, max })
     };
+    watch(again: [bool]) => |env, _inner, _me| Ok(Op::Watch(again));
     set_tick_time(micros: [u64]) => |env, _inner, _me| Ok(Op::SetTickTime(micros));
     stop_node(node: [Atom]) => |env, inner, _me| Ok(Op::StopNode(inner.node(node, env)?));
     crash_node(node: [Atom]) => |env, inner, _me| Ok(Op::CrashNode(inner.node(node, env)?));
@@ -143,6 +144,16 @@ fn begin<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     let result = session.with(|inner| {
         let next = inner.simulation.begin()?;
         terms::next_term(env, inner, None, next)
+    });
+    terms::answer(env, result)
+}
+
+/// The caller has seen what must not be: the run is over.
+#[rustler::nif]
+fn violated<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
+    let result = session.with(|inner| {
+        let next = inner.simulation.violated(ProcessId(me))?;
+        terms::next_term(env, inner, Some(ProcessId(me)), next)
     });
     terms::answer(env, result)
 }

@@ -40,6 +40,7 @@ rustler::atoms! {
     forever,
     poll,
     rest,
+    lazily,
 }
 
 #[derive(Debug, Clone, Copy, NifUnitEnum)]
@@ -131,6 +132,13 @@ pub(crate) fn target(inner: &mut Inner, me: ProcessId, term: Term<'_>) -> Result
 pub(crate) fn wait(term: Term<'_>) -> Result<Wait, Fault> {
     if let Ok(micros) = term.decode::<u64>() {
         return Ok(Wait::For(micros));
+    }
+    if let Ok((mode, micros)) = term.decode::<(Atom, u64)>() {
+        return if mode == lazily() {
+            Ok(Wait::Lazily(micros))
+        } else {
+            Err(Fault::BadArgument)
+        };
     }
     match term.decode::<Atom>()? {
         mode if mode == forever() => Ok(Wait::Forever),

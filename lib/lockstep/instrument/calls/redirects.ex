@@ -217,7 +217,11 @@ defmodule Lockstep.Instrument.Calls.Redirects do
   end
 
   # What says where it was called when it fails, or fails long after.
-  @placed [{R.Eventually, :run, [eventually: 1, eventually: 2]}, {R.Sometimes, :record, [sometimes: 2]}]
+  @placed [
+    {R.Eventually, :run, [eventually: 1, eventually: 2]},
+    {R.Always, :declare, [always: 2, always: 3]},
+    {R.Sometimes, :record, [sometimes: 2]}
+  ]
 
   @doc "Functions of `Lockstep` that go to the runtime with the place of the call as one more argument."
   @spec placed() :: [{mfa(), {:placed, module(), atom()}}]

@@ -3,6 +3,7 @@
 mod cluster;
 mod connections;
 mod ended;
+mod onlooker;
 mod perform;
 mod queries;
 mod signals;
@@ -11,6 +12,7 @@ mod suspension;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ended::JustEnded;
+use self::onlooker::Onlooker;
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::connection::Pair;
@@ -78,6 +80,8 @@ pub enum Misuse {
     UnknownProcess,
     /// An argument is out of range.
     BadArgument(&'static str),
+    /// Who looks on does nothing else, and nobody else looks on.
+    OnlyLooks,
 }
 
 /// How a run ended.
@@ -97,6 +101,8 @@ pub enum Outcome {
     Blocked,
     /// A process ended without having announced it.
     Lost(ProcessId),
+    /// Something was seen that must not be.
+    Violated,
     /// The replayed choice log does not fit from this choice on.
     Diverged(u64),
 }
@@ -241,6 +247,9 @@ pub struct Simulation {
     /// How long messages between nodes are under way, at least and at most.
     latency: (Micros, Micros),
     outcome: Option<Outcome>,
+    onlooker: Option<Onlooker>,
+    /// Waits that end only when the clock has got there for another reason.
+    lazy: BTreeSet<(Micros, ProcessId)>,
 }
 
 impl Simulation {
@@ -279,6 +288,8 @@ impl Simulation {
             net_tick_time: NET_TICK_TIME,
             latency: (0, config.max_latency),
             outcome: None,
+            onlooker: None,
+            lazy: BTreeSet::new(),
             config,
         };
         simulation.create(CONTROL, State::Enabled(Op::Start));
@@ -298,6 +309,9 @@ impl Simulation {
     pub fn announce(&mut self, me: ProcessId, op: Op) -> Result<Next, Misuse> {
         self.check_turn(me)?;
         self.check_op(&op)?;
+        if self.looks_on(me) {
+            return self.look_on(me, op);
+        }
         match op {
             // It has been killed by its own signal: whatever it announces never happens.
             _ if self.is_ending(me) => {}
@@ -419,6 +433,7 @@ impl Simulation {
         let process = self.expect(me);
         match wait {
             Wait::Forever => process.receive_until = None,
+            Wait::Lazily(time) => process.receive_until = Some(now.saturating_add(time)),
             Wait::For(time) => process.receive_until = Some(now.saturating_add(time)),
             Wait::Poll => process.receive_until = Some(now),
             Wait::Rest | Wait::Expired => {}
@@ -432,6 +447,10 @@ impl Simulation {
             Some(until) if until <= now => self.enable(me, Op::Receive(wait)),
             until => {
                 process.state = State::Waiting;
+                if let (Wait::Lazily(_), Some(until)) = (wait, until) {
+                    self.lazy.insert((until, me));
+                    return None;
+                }
                 let deadline = until.map(|until| self.clock.set(until, Due::Wake(me)));
                 self.expect(me).deadline = deadline;
             }
@@ -458,6 +477,9 @@ impl Simulation {
 
     fn decide(&mut self) -> Next {
         self.turn = Turn::Nobody;
+        if let Some(next) = self.next_look() {
+            return next;
+        }
         loop {
             // Before anything else: after a choice that was not made, how the run ended says nothing.
             if let Some(choice) = self.choices.divergence() {
@@ -517,6 +539,7 @@ impl Simulation {
             while let Some(due) = self.clock.pop_due() {
                 self.come_due(due);
             }
+            self.wake_lazy();
             let late = self.clock.now() > self.config.max_virtual_time;
             if late || !self.queue.is_empty() || !self.doomed.is_empty() {
                 return true;
@@ -542,6 +565,21 @@ impl Simulation {
             Due::SetUpFails(pair) => self.fail_set_up(pair),
             Due::Close(at, other) => self.close_arrives(at, other),
             Due::Thaw(process) => self.thaw(process),
+        }
+    }
+
+    /// Whoever waits for the clock to get to where it is now by itself has waited long enough.
+    fn wake_lazy(&mut self) {
+        let now = self.clock.now();
+        while let Some(&(until, process)) = self.lazy.first().filter(|(until, _)| *until <= now) {
+            self.lazy.remove(&(until, process));
+            let waits = |entry: &Process| entry.state == State::Waiting && entry.deadline.is_none();
+            if self
+                .get(process)
+                .is_some_and(|entry| waits(entry) && entry.receive_until == Some(until))
+            {
+                self.wake(process);
+            }
         }
     }
 
@@ -706,6 +744,9 @@ impl Simulation {
     }
 
     fn event(&mut self, process: Option<ProcessId>, kind: Kind, object: u64, detail: u64) {
+        if self.onlooker.is_some_and(|onlooker| onlooker.looking) {
+            return;
+        }
         self.steps += 1;
         let node = process.map(|process| self.home(process));
         let time = self.clock.now();

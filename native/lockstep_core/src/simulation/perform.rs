@@ -23,7 +23,8 @@ impl Simulation {
     pub(super) fn perform(&mut self, me: ProcessId, op: Op) -> Grant {
         match op {
             Op::Start => self.told(me, Kind::Start, 0, 0, Grant::Done),
-            Op::Yield => self.told(me, Kind::Yield, 0, 0, Grant::Done),
+            // Looking on is no step: see `onlooker.rs`. Of any other process it is a pause.
+            Op::Yield | Op::Watch(_) => self.told(me, Kind::Yield, 0, 0, Grant::Done),
             Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
             Op::Send(target) => self.send(me, target),
             Op::Receive(wait) => self.receive(me, wait),

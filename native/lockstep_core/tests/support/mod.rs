@@ -96,6 +96,8 @@ pub struct Player {
     pub owners: BTreeSet<ProcessId>,
     /// Who is to inherit from whom.
     pub heirs: BTreeMap<ProcessId, Vec<ProcessId>>,
+    /// Somebody looks on as soon as there are so many processes.
+    pub onlooker_after: Option<u32>,
     /// Who was told of each end.
     pub farewells: BTreeMap<ProcessId, Farewell>,
 }
@@ -137,6 +139,7 @@ impl Player {
             announced: BTreeMap::new(),
             owners: BTreeSet::new(),
             heirs: BTreeMap::new(),
+            onlooker_after: None,
             farewells: BTreeMap::new(),
         }
     }
@@ -146,6 +149,9 @@ impl Player {
         while let Next::Go(me, grant) = next {
             if self.owners.contains(&me) {
                 self.simulation.set_owner(me);
+            }
+            if self.onlooker_after == Some(self.simulation.process_count()) {
+                self.simulation.onlooker();
             }
             self.check(me, &grant);
             self.grants.push((me, grant.clone()));
