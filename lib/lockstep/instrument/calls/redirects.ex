@@ -107,6 +107,18 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        longnames: [0],
        nodename: [0]
      ]},
+    {R.Slave, :slave, [start: [1, 2, 3], start_link: [1, 2, 3], stop: [1]]},
+    {R.Peer, :peer,
+     [
+       call: [4, 5],
+       cast: [4],
+       get_state: [1],
+       random_name: [0, 1],
+       send: [3],
+       start: [1],
+       start_link: [0, 1],
+       stop: [1]
+     ]},
     {R.Machine, :erlang, [system_info: [1], statistics: [1]]},
     {R.Machine, :inet, [gethostname: [0]]},
     {R.Machine, :net_adm, [localhost: [0]]},
