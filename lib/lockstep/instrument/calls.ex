@@ -4,6 +4,7 @@ defmodule Lockstep.Instrument.Calls do
   #
   #   * `{:runtime, module, function}`: the call goes to a function of the runtime, same arguments
   #   * `{:placed, module, function}`: the same, with the place of the call as one more argument
+  #   * `{:compat, module}`: the call goes to a stand-in if the project wants one (`Lockstep.Compat`), else to a guest
   #   * `:native`: the call stays as it is (pure code, or output that nothing reads back)
   #   * `:guest`: the call goes to the instrumented copy of the module
   #   * `:escape`: the call has an effect that is not simulated; it is made, but never silently (`escapes:`)
@@ -13,7 +14,7 @@ defmodule Lockstep.Instrument.Calls do
 
   alias __MODULE__.{BIFs, ElixirLib, OTP, Redirects}
 
-  @type class :: {:runtime | :placed, module(), atom()} | :native | :guest | :escape | :refuse
+  @type class :: {:runtime | :placed, module(), atom()} | {:compat, module()} | :native | :guest | :escape | :refuse
 
   @max_arity 6
 
@@ -51,7 +52,7 @@ defmodule Lockstep.Instrument.Calls do
           refuse: OTP.refused()
         ],
         module <- modules,
-        into: %{},
+        into: for({module, target} <- Redirects.compat(), into: %{}, do: {module, {{:compat, target}, %{}}}),
         do: {module, {class, %{}}}
 
   @table Enum.reduce(Redirects.entries() ++ Redirects.placed(), Map.merge(whole, mixed), fn {{module, function,
@@ -71,7 +72,7 @@ defmodule Lockstep.Instrument.Calls do
   end
 
   @doc "What becomes of the functions of `module` that have no entry of their own."
-  @spec default(module()) :: :native | :guest | :escape | :refuse
+  @spec default(module()) :: :native | :guest | :escape | :refuse | {:compat, module()}
   def default(module) do
     case @table do
       %{^module => {default, _}} -> default
@@ -87,6 +88,7 @@ defmodule Lockstep.Instrument.Calls do
   @spec copied?(module()) :: boolean()
   def copied?(module) do
     case @table do
+      %{^module => {{:compat, _target}, _exceptions}} -> true
       %{^module => {default, exceptions}} -> default == :guest or :guest in Map.values(exceptions)
       %{} -> not own?(module)
     end

@@ -260,6 +260,7 @@ defmodule Lockstep.Instrument.Transform do
       :native -> subtrees(tree, env)
       :guest when env.mode == :guest -> retarget(tree, Instrument.guest_name(module), env)
       :guest -> dynamic_call(tree, env)
+      {:compat, _target} -> dynamic_call(tree, env)
       :escape -> escape(:call, tree, env)
       :refuse -> escape(:refuse, tree, env)
     end

@@ -3,7 +3,7 @@ defmodule Lockstep.Report.Stack do
   # Stack traces as the user knows the code: without Lockstep's own frames, and without what `Lockstep.Case` adds.
 
   # The parts of Lockstep that run below the user's code.
-  @internal ~w(Runtime Simulation Runner Case Instrument Native Cluster)
+  @internal ~w(Runtime Simulation Runner Case Instrument Native Cluster Compat)
   @overridable ~r/ \(overridable \d+\)/
 
   @doc "Removes the frames of Lockstep and of what called it."

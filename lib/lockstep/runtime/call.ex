@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Call do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias Lockstep.Instrument
+  alias Lockstep.{Compat, Instrument}
   alias Lockstep.Instrument.Calls
   alias Lockstep.Runtime.{Context, Escape}
 
@@ -27,10 +27,13 @@ defmodule Lockstep.Runtime.Call do
       :native -> :erlang.apply(module, function, args)
       {:runtime, to, name} -> :erlang.apply(to, name, args)
       {:placed, _to, _name} -> :erlang.apply(module, function, args)
+      {:compat, target} -> :erlang.apply(stand_in(module, target), function, args)
       :escape -> Escape.call(module, function, args, nil)
       :refuse -> Escape.refuse(module, function, args, nil)
     end
   end
+
+  defp stand_in(module, target), do: if(Compat.installed?(), do: target, else: Instrument.guest(module))
 
   @doc "`:erlang.apply/2`. A fun of the form `&Mod.fun/1` is a dynamic call in disguise."
   @spec apply(function(), [term()]) :: term()
@@ -92,6 +95,7 @@ defmodule Lockstep.Runtime.Call do
       :native -> :erlang.make_fun(module, function, arity)
       {:runtime, to, name} -> :erlang.make_fun(to, name, arity)
       {:placed, _to, _name} -> :erlang.make_fun(module, function, arity)
+      {:compat, target} -> :erlang.make_fun(stand_in(module, target), function, arity)
       class -> escaping(class, module, function, arity)
     end
   end

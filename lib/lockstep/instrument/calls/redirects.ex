@@ -243,6 +243,13 @@ defmodule Lockstep.Instrument.Calls.Redirects do
         do: {{Lockstep, from, arity}, {:placed, target, to}}
   end
 
+  # Modules that a project may have itself.
+  @compat [{LocalCluster, Lockstep.Compat.LocalCluster}]
+
+  @doc "The modules that have a stand-in inside runs, for projects that want it."
+  @spec compat() :: [{module(), module()}]
+  def compat, do: @compat
+
   # The operator `!` is `send/2` as well; of two names the one that they share is the more likely.
   @origins for {target, module, functions} <- Enum.reverse(@rows),
                {name, arities} <- Enum.sort_by(functions, &is_atom(elem(&1, 0))),
