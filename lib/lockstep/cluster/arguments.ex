@@ -3,19 +3,32 @@ defmodule Lockstep.Cluster.Arguments do
   # Checks what `Lockstep.Cluster` is given, before anything happens.
 
   alias Lockstep.{ClusterError, Native, OutsideRunError}
-  alias Lockstep.Runtime.Context
+  alias Lockstep.Runtime.{Context, Faults, Mailbox}
 
   @control :nonode@nohost
   @modes [:drop, :defer, :tcp]
+  # Virtual ms between two looks at a node that is to come back.
+  @every 100
   @start_options [:connect, :hidden, :cookie, :env, :start]
 
   @doc "The run that the caller belongs to."
   @spec context!(String.t()) :: Context.t()
   def context!(function), do: Context.get() || raise(OutsideRunError, call: "Lockstep.Cluster.#{function}")
 
-  @doc "A node of the cluster that is up."
+  @doc "A node of the cluster that is up. One that an injected fault has taken down is waited for."
   @spec up!(Context.t(), term()) :: :ok
-  def up!(ctx, node), do: known?(ctx, node) || error({:node_down, node})
+  def up!(ctx, node) do
+    cond do
+      known?(ctx, node) -> :ok
+      Faults.restarts?(ctx, node) -> wait_for(ctx, node)
+      true -> error({:node_down, node})
+    end
+  end
+
+  defp wait_for(ctx, node) do
+    Mailbox.pause(@every)
+    up!(ctx, node)
+  end
 
   @doc "A node of the cluster that is not the control node; whether it is up."
   @spec ordinary!(Context.t(), term(), String.t()) :: boolean()
@@ -93,7 +106,7 @@ defmodule Lockstep.Cluster.Arguments do
 
   @doc "A range of virtual milliseconds."
   @spec latency!(term()) :: :ok
-  def latency!(first..last) when first >= 0 and last >= first and last <= 4_294_967_295, do: :ok
+  def latency!(%Range{first: first, last: last, step: 1}) when first >= 0 and last <= 4_294_967_295, do: :ok
   def latency!(other), do: error({:invalid_latency, other})
 
   @doc "The options of a start."

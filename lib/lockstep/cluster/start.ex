@@ -22,11 +22,18 @@ defmodule Lockstep.Cluster.Start do
     run(ctx, node, options[:start])
   end
 
-  @doc "Starts a node as it was started before."
+  @doc "Starts a node that is down as it was started before, unless somebody else is about to."
   @spec again(Context.t(), node()) :: :ok
   def again(ctx, node) do
-    [{_, options}] = :ets.lookup(ctx.store, {:start_options, node})
-    start(ctx, node, options)
+    down? = {node, true} not in Native.nodes(ctx.session)
+
+    if down? and :ets.insert_new(ctx.store, {{:being_started, node}}) do
+      [{_, options}] = :ets.lookup(ctx.store, {:start_options, node})
+      start(ctx, node, options)
+      :ets.delete(ctx.store, {:being_started, node})
+    end
+
+    :ok
   end
 
   # What the node had before it was stopped.

@@ -29,7 +29,10 @@ defmodule Lockstep.Options.Faults do
   defp one(kind, true) when kind in @episodes, do: {:ok, []}
   defp one(kind, false) when kind in @kinds, do: {:ok, false}
   defp one(kind, options) when kind in @episodes and is_list(options), do: options(kind, options)
-  defp one(:latency, %Range{first: first, last: last, step: 1} = range) when first in 0..last, do: {:ok, range}
+
+  defp one(:latency, %Range{first: first, last: last, step: 1} = range) when first >= 0 and last >= first,
+    do: {:ok, range}
+
   defp one(:latency, _), do: {:error, "latency: takes a range of virtual milliseconds, such as latency: 0..50"}
   defp one(:clock_skew, most) when most in 1..@most, do: {:ok, most}
   defp one(:clock_skew, _), do: {:error, "clock_skew: takes a positive number of virtual milliseconds"}

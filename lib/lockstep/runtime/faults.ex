@@ -11,6 +11,8 @@ defmodule Lockstep.Runtime.Faults do
   alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning}
 
   @control :nonode@nohost
+  # Virtual ms.
+  @moment 1
   # How many faults a run has at most, besides those of the network as a whole.
   @count 6
   # Virtual ms between two, and how long each lasts: around the times that programs wait for (call timeouts, 5 s) and
@@ -31,12 +33,27 @@ defmodule Lockstep.Runtime.Faults do
     :ok
   end
 
-  @doc "Injects no more faults in this run."
+  @doc "Injects no more faults in this run; waits for those that are just about to happen."
   @spec stop(Context.t()) :: :ok
   def stop(ctx) do
     :ets.insert(ctx.store, {:faults_over, true})
-    :ok
+    wait_for_strikes(ctx)
   end
+
+  defp wait_for_strikes(ctx) do
+    if count_strikes(ctx, 0) > 0 do
+      Mailbox.pause(@moment)
+      wait_for_strikes(ctx)
+    else
+      :ok
+    end
+  end
+
+  defp count_strikes(ctx, change), do: :ets.update_counter(ctx.store, :strikes, change, {:strikes, 0})
+
+  @doc "Whether a node that is down is going to be started again."
+  @spec restarts?(Context.t(), node()) :: boolean()
+  def restarts?(ctx, node), do: :ets.member(ctx.store, {:restarts, node})
 
   defp inject(faults) do
     ctx = Context.get()
@@ -51,7 +68,7 @@ defmodule Lockstep.Runtime.Faults do
   defp strike(ctx, faults, left, done) do
     Mailbox.pause(pick(ctx, @pauses))
 
-    if :ets.member(ctx.store, :faults_over) do
+    if over?(ctx) do
       :ok
     else
       choice = draw(ctx, length(faults) + 1)
@@ -60,10 +77,13 @@ defmodule Lockstep.Runtime.Faults do
     end
   end
 
+  defp over?(ctx), do: :ets.member(ctx.store, :faults_over)
+
   defp fault(ctx, {kind, options}, done) do
     count = Map.get(done, kind, 0)
 
-    if count < Keyword.get(options, :max, @count) and length(nodes_up(ctx)) > 0 do
+    if count < Keyword.get(options, :max, @count) do
+      count_strikes(ctx, 1)
       episode = Spawning.spawn_on(@control, fn -> episode(kind, options) end, [])
       Native.daemon(ctx.session, episode)
       Map.put(done, kind, count + 1)
@@ -72,33 +92,34 @@ defmodule Lockstep.Runtime.Faults do
     end
   end
 
+  # A fault, a time, and the end of the fault. The end of the faulty phase ends what lasts.
   defp episode(kind, options) do
     ctx = Context.get()
-    strike(kind, ctx, options)
+    undo = if over?(ctx) or nodes_up(ctx) == [], do: fn -> :ok end, else: strike(kind, ctx, options)
+    count_strikes(ctx, -1)
+    Mailbox.pause(pick(ctx, @lengths))
+    unless over?(ctx), do: undo.()
   end
 
   defp strike(:partition, ctx, _options) do
     case Enum.split_with(nodes(ctx), fn _ -> draw(ctx, 2) == 1 end) do
       {some, others} when some != [] and others != [] -> cut(ctx, some, others)
-      _ -> :ok
+      _ -> fn -> :ok end
     end
   end
 
   defp strike(:pause, ctx, _options) do
     node = pick(ctx, nodes_up(ctx))
     Cluster.pause_node(node)
-    last(ctx)
-    if node in nodes_up(ctx), do: Cluster.resume_node(node)
+    fn -> if node in nodes_up(ctx), do: Cluster.resume_node(node) end
   end
 
   defp strike(:crash, ctx, options) do
     node = pick(ctx, nodes_up(ctx))
+    restart? = Keyword.get(options, :restart, true)
+    if restart?, do: :ets.insert(ctx.store, {{:restarts, node}})
     Cluster.crash_node(node)
-
-    if Keyword.get(options, :restart, true) do
-      last(ctx)
-      if node not in nodes_up(ctx), do: Start.again(ctx, node)
-    end
+    fn -> if restart?, do: restart(ctx, node) end
   end
 
   defp strike(:disconnect, ctx, _options) do
@@ -106,6 +127,13 @@ defmodule Lockstep.Runtime.Faults do
       a = pick(ctx, nodes)
       Cluster.disconnect(a, pick(ctx, nodes -- [a]))
     end
+
+    fn -> :ok end
+  end
+
+  defp restart(ctx, node) do
+    Start.again(ctx, node)
+    :ets.delete(ctx.store, {:restarts, node})
   end
 
   defp cut(ctx, some, others) do
@@ -113,12 +141,8 @@ defmodule Lockstep.Runtime.Faults do
       do: Cluster.partition_oneway(some, others),
       else: Cluster.partition(some, others, :tcp)
 
-    last(ctx)
-    for a <- some, b <- others, do: Cluster.heal(a, b)
+    fn -> for a <- some, b <- others, do: Cluster.heal(a, b) end
   end
-
-  # The end of the faulty phase ends what lasts.
-  defp last(ctx), do: Mailbox.pause(pick(ctx, @lengths))
 
   defp set(ctx, {:latency, %Range{} = range}) do
     last = range.first + div((range.last - range.first) * (1 + draw(ctx, 4)), 4)
