@@ -3,7 +3,7 @@ defmodule Lockstep.Cluster.Start do
   # The start of a node: what it is, whom it knows, what runs on it.
 
   alias Lockstep.{Cluster, Native}
-  alias Lockstep.Runtime.{Applications, Atomics, Context, Mailbox, Mesh, PersistentTerm, Spawning, Turn}
+  alias Lockstep.Runtime.{Applications, Atomics, Connections, Context, Mailbox, Mesh, PersistentTerm, Spawning, Turn}
 
   @control :nonode@nohost
 
@@ -70,15 +70,11 @@ defmodule Lockstep.Cluster.Start do
   # To the nodes that take it: as if it had been one of them from the start.
   defp connect(ctx, node) do
     others = for {other, true} <- Native.nodes(ctx.session), other not in [node, @control], do: other
-    cookie = cookie(ctx, node)
-    for other <- others, cookie(ctx, other) == cookie, do: Turn.take(Native.join(ctx.session, ctx.id, node, other))
-  end
+    cookie = Connections.cookie(ctx, node)
 
-  defp cookie(ctx, node) do
-    case :ets.lookup(ctx.store, {:cookie, node}) do
-      [{_, cookie}] -> cookie
-      [] -> nil
-    end
+    for other <- others,
+        Connections.cookie(ctx, other) == cookie,
+        do: Turn.take(Native.join(ctx.session, ctx.id, node, other))
   end
 
   defp run(_ctx, _node, nil), do: :ok

@@ -7,6 +7,7 @@ defmodule Lockstep.Runtime.Connections do
   alias Lockstep.Runtime.{Context, Identity, Mailbox, Mesh, Nodes, Turn}
 
   @connected :"$lockstep_connected"
+  # The core knows it by this name.
   @default_cookie :nocookie
 
   @doc "`:net_kernel.connect_node/1`."
@@ -107,9 +108,13 @@ defmodule Lockstep.Runtime.Connections do
   def get_cookie do
     case Context.get() do
       nil -> :erlang.get_cookie()
-      ctx -> stored(ctx, {:cookie, ctx.node}, @default_cookie)
+      ctx -> cookie(ctx, ctx.node)
     end
   end
+
+  @doc "The cookie of a node for all those it has no other for."
+  @spec cookie(Context.t(), node()) :: atom()
+  def cookie(ctx, node), do: stored(ctx, {:cookie, node}, @default_cookie)
 
   @doc "`:erlang.get_cookie/1`."
   @spec get_cookie(node()) :: atom()

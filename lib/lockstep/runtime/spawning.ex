@@ -139,8 +139,12 @@ defmodule Lockstep.Runtime.Spawning do
 
   defp start_at_once(ctx, node, call, options) do
     {ref, number} = if options.monitor, do: Identity.new_ref(ctx), else: {nil, nil}
-    id = Turn.take(Native.spawn(ctx.session, ctx.id, node, options.link?, number, alias_mode(options)))
-    ctx |> born(id, node, call, options) |> with_monitor(ref, number, options)
+
+    case Turn.take(Native.spawn(ctx.session, ctx.id, node, options.link?, number, alias_mode(options))) do
+      # The node has gone down since it was asked for.
+      :noconnection -> not_started(ctx, options)
+      id -> ctx |> born(id, node, call, options) |> with_monitor(ref, number, options)
+    end
   end
 
   defp alias_mode(%{monitor: {_tag, mode}}), do: mode

@@ -20,7 +20,7 @@ pub(crate) struct Node {
     pub(crate) auto_connect: AutoConnect,
     /// From whom it takes connections; none for everybody (`net_kernel:allow/1`).
     pub(crate) allowed: Option<BTreeSet<NodeId>>,
-    pub(crate) cookies: BTreeMap<NodeId, Symbol>,
+    pub(crate) cookies: BTreeMap<NodeId, Option<Symbol>>,
     /// Its cookie for those it has no other for.
     pub(crate) cookie: Option<Symbol>,
     /// `net_ticktime`, if it has one of its own, and `net_tickintensity`.
@@ -66,7 +66,7 @@ impl Node {
     }
 
     pub(crate) fn cookie_for(&self, other: NodeId) -> Option<Symbol> {
-        self.cookies.get(&other).copied().or(self.cookie)
+        self.cookies.get(&other).copied().unwrap_or(self.cookie)
     }
 
     pub(crate) fn allows(&self, other: NodeId) -> bool {

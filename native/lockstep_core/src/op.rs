@@ -130,8 +130,8 @@ pub enum Setting {
     AutoConnect(AutoConnect),
     /// From which nodes it takes connections, besides those that it allows already.
     Allow(Vec<NodeId>),
-    /// Its cookie for one node, or for all others.
-    Cookie(Option<NodeId>, Symbol),
+    /// Its cookie for one node, or for all others; none is the one that every node has from the start.
+    Cookie(Option<NodeId>, Option<Symbol>),
     /// `net_ticktime` and `net_tickintensity`.
     Tick(Micros, u64),
 }

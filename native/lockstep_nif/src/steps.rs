@@ -3,7 +3,7 @@
 //! Each takes the session and the caller's number first, and answers whose turn it is then.
 
 use lockstep_core::strategy::Object;
-use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription};
+use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription, Symbol};
 use rustler::{Atom, Decoder, Encoder, Env, LocalPid, NifResult, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::fault::Fault;
@@ -190,6 +190,15 @@ fn fetch<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
     terms::answer(env, result)
 }
 
+/// A cookie as the core knows it, which has none for the one that every node begins with.
+fn secret(inner: &mut Inner, env: Env<'_>, cookie: Atom) -> Result<Option<Symbol>, Fault> {
+    if cookie == terms::nocookie() {
+        Ok(None)
+    } else {
+        inner.symbol(cookie, env).map(Some)
+    }
+}
+
 #[derive(Debug, Clone, Copy, NifUnitEnum)]
 enum CutMode {
     Drop,
@@ -254,10 +263,10 @@ impl NodeSetting {
             NodeSetting::AutoConnect(AutoConnect::Never) => Setting::AutoConnect(lockstep_core::AutoConnect::Never),
             NodeSetting::AutoConnect(AutoConnect::Once) => Setting::AutoConnect(lockstep_core::AutoConnect::Once),
             NodeSetting::Allow(nodes) => Setting::Allow(group(inner, env, nodes.0)?),
-            NodeSetting::Cookie(cookie) => Setting::Cookie(None, inner.symbol(cookie, env)?),
+            NodeSetting::Cookie(cookie) => Setting::Cookie(None, secret(inner, env, cookie)?),
             NodeSetting::CookieFor(other, cookie) => {
                 let other = inner.node(other, env)?;
-                Setting::Cookie(Some(other), inner.symbol(cookie, env)?)
+                Setting::Cookie(Some(other), secret(inner, env, cookie)?)
             }
             NodeSetting::Tick(time, intensity) => Setting::Tick(time, intensity),
         })

@@ -41,6 +41,7 @@ rustler::atoms! {
     poll,
     rest,
     lazily,
+    nocookie,
 }
 
 #[derive(Debug, Clone, Copy, NifUnitEnum)]

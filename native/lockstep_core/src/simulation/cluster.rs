@@ -333,7 +333,7 @@ impl Simulation {
             Setting::Hidden(hidden) => entry.hidden = hidden,
             Setting::AutoConnect(when) => entry.auto_connect = when,
             Setting::Allow(nodes) => entry.allowed.get_or_insert_default().extend(nodes),
-            Setting::Cookie(None, cookie) => entry.cookie = Some(cookie),
+            Setting::Cookie(None, cookie) => entry.cookie = cookie,
             Setting::Cookie(Some(other), cookie) => {
                 entry.cookies.insert(other, cookie);
             }
