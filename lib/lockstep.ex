@@ -231,8 +231,8 @@ defmodule Lockstep do
         Enum.count([:a, :b, :c], &Lockstep.Cluster.run(&1, leads?)) <= 1
       end)
 
-  The check is made after every step of the run, between two steps: what it reads belongs to one moment, and the schedule
-  is the same with and without it. It can read what is shared (tables, names, groups, counters, which processes live),
+  The check is made after every step of the run, between two steps: what it reads belongs to one moment, and it changes
+  nothing of the schedule. It can read what is shared (tables, names, groups, counters, which processes live),
   on the caller's node or, inside of `Lockstep.Cluster.run/2`, on any other, but neither send, wait nor change anything.
 
   Where it gives `nil` or `false`, or fails, the run fails with `Lockstep.AlwaysError`. The last step of its schedule is

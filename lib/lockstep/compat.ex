@@ -12,6 +12,8 @@ defmodule Lockstep.Compat do
 
     * `LocalCluster` - the functions of version 1 (`start_nodes/2,3`, `stop_nodes/1`) and of version 2 (`start_link/1,2`,
       `nodes/1`, `pids/1`, `members/1`, `start/2,3`, `stop/1,2`) of the package local_cluster
+    * `Schism` - `partition/1,2` and `heal/1,2` of the package schism
+    * `:pg2` - the module that OTP had until release 24, over `:pg`
 
   A test needs no more changes than the tag:
 
@@ -20,7 +22,9 @@ defmodule Lockstep.Compat do
       @tag lockstep: [seeds: 1..100]
       test "users are known everywhere" do
         [n1, n2] = LocalCluster.start_nodes("users", 2, applications: [:users])
+        Schism.partition([n1])
         ...
+        Schism.heal([n1, n2])
       end
 
   `:slave` and `:peer` need none of this: inside a run their functions always start and stop simulated nodes.

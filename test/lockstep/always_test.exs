@@ -68,7 +68,7 @@ defmodule Lockstep.AlwaysTest do
       assert %{runs: 50} = Runner.run(body, seeds: 50, check_determinism: true)
     end
 
-    test "a check takes no steps and no time, and leaves the choices as they are" do
+    test "a check takes no steps and no time, whatever it reads" do
       run = fn claim ->
         body = fn ->
           table = :ets.new(:jobs, [:public])
@@ -80,7 +80,7 @@ defmodule Lockstep.AlwaysTest do
         for seed <- 1..20, do: Runner.run(body, seed: seed) |> Map.take([:steps, :virtual_ms])
       end
 
-      assert run.(fn _table -> :ok end) ==
+      assert run.(fn _table -> Lockstep.always(:nothing, fn -> true end) end) ==
                run.(fn table -> Lockstep.always(:read, fn -> :ets.tab2list(table) != nil and node() != :a end) end)
     end
 
@@ -132,6 +132,25 @@ defmodule Lockstep.AlwaysTest do
       end
 
       assert %{name: "one leader", value: false} = violation(body)
+    end
+
+    test "what a node starts when it is first asked for is there for a check" do
+      body = fn ->
+        nodes = Cluster.start_nodes([:a, :b], connect: false)
+        named? = fn -> :global.whereis_name(:single) != :undefined and Process.whereis(:global_name_server) != nil end
+        Lockstep.always("one at most", fn -> Enum.count(nodes, &Cluster.run(&1, named?)) <= 1 end)
+
+        for node <- nodes do
+          Cluster.spawn(node, fn ->
+            :yes = :global.register_name(:single, self())
+            Process.sleep(:infinity)
+          end)
+        end
+
+        Process.sleep(1_000)
+      end
+
+      assert %{name: "one at most", value: false, cause: nil} = violation(body)
     end
 
     test "a claim ends with the node it was made on, and after its time" do

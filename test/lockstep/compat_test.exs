@@ -136,6 +136,130 @@ defmodule Lockstep.CompatTest do
     end
   end
 
+  # Waits until each of the nodes sees these and no others.
+  defp assert_sees(sights) do
+    for {node, others} <- sights do
+      Lockstep.eventually(fn -> assert Enum.sort(Cluster.run(node, &Node.list/0)) == Enum.sort(others) end)
+    end
+  end
+
+  defp ping(from, to), do: Cluster.run(from, fn -> Node.ping(to) end)
+
+  describe "Schism" do
+    @tag lockstep: [seeds: 20]
+    test "cuts nodes off from all others but the caller's, and joins them again" do
+      [n1, n2, n3] = nodes = LocalCluster.start_nodes("n", 3, applications: [])
+      assert_sees([{n1, [n2, n3]}, {n2, [n1, n3]}, {n3, [n1, n2]}])
+      test = self()
+
+      watcher =
+        Cluster.spawn(n2, fn ->
+          true = Node.monitor(n1, true)
+          send(test, :watching)
+          receive do: ({:nodedown, node} -> send(test, {:lost, node}))
+        end)
+
+      assert_receive :watching
+      assert Schism.partition([n1]) == [n1]
+      assert_receive {:lost, ^n1}
+      refute Cluster.run(n2, fn -> Process.alive?(watcher) end)
+      assert_sees([{n1, []}, {n2, [n3]}, {n3, [n2]}])
+      assert {ping(n1, n2), ping(n3, n1), ping(n2, n3)} == {:pang, :pang, :pong}
+      assert Node.ping(n1) == :pong
+      assert Cluster.run(n1, fn -> node() end) == n1
+      assert Schism.heal(nodes) == nodes
+      assert_sees([{n1, [n2, n3]}, {n2, [n1, n3]}, {n3, [n1, n2]}])
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "nodes of one partition see one another, and there can be several" do
+      [n1, n2, n3, n4, n5] = LocalCluster.start_nodes("n", 5, applications: [])
+      Schism.partition([n1, n3])
+      Schism.partition([n4])
+      Schism.partition([n2, n5], "two and five")
+      assert_sees([{n1, [n3]}, {n3, [n1]}, {n4, []}, {n2, [n5]}, {n5, [n2]}])
+      Schism.heal([n1, n3])
+      assert_sees([{n1, [n3]}, {n2, [n5]}, {n4, []}])
+      Schism.heal([n2, n4, n5], :erlang.get_cookie())
+      assert_sees(for node <- [n1, n2, n3, n4, n5], do: {node, [n1, n2, n3, n4, n5] -- [node]})
+    end
+
+    @tag lockstep: [seeds: 10]
+    test "a node that is started meanwhile does not reach them" do
+      [n1, n2] = LocalCluster.start_nodes("n", 2, applications: [])
+      Schism.partition([n1])
+      [m1] = LocalCluster.start_nodes("m", 1, applications: [])
+      assert_sees([{n1, []}, {n2, [m1]}, {m1, [n2]}])
+      Schism.heal([n1])
+      assert_sees([{m1, [n1, n2]}])
+    end
+  end
+
+  describe ":pg2" do
+    defp member(node) do
+      pid = Cluster.spawn(node, fn -> Process.sleep(:infinity) end)
+      pid
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "groups are created, joined, left and deleted" do
+      assert :pg2.which_groups() == []
+      assert :pg2.get_members(:a) == {:error, {:no_such_group, :a}}
+      assert :pg2.join(:a, self()) == {:error, {:no_such_group, :a}}
+      assert :pg2.leave(:a, self()) == {:error, {:no_such_group, :a}}
+      assert :pg2.get_closest_pid(:a) == {:error, {:no_such_group, :a}}
+      assert :pg2.create(:a) == :ok
+      assert :pg2.create(:a) == :ok
+      assert :pg2.create({:b, 1}) == :ok
+      assert Enum.sort(:pg2.which_groups()) == [:a, {:b, 1}]
+      assert :pg2.get_members(:a) == []
+      assert :pg2.get_closest_pid(:a) == {:error, {:no_process, :a}}
+      assert :pg2.join(:a, self()) == :ok
+      assert :pg2.join(:a, self()) == :ok
+      assert :pg2.get_members(:a) == [self(), self()]
+      assert :pg2.get_local_members(:a) == [self(), self()]
+      assert :pg2.get_closest_pid(:a) == self()
+      assert :pg2.leave(:a, self()) == :ok
+      assert :pg2.get_members(:a) == [self()]
+      assert :pg2.delete(:a) == :ok
+      assert :pg2.get_members(:a) == {:error, {:no_such_group, :a}}
+      assert :pg2.which_groups() == [{:b, 1}]
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "a member that ends is one no more" do
+      :ok = :pg2.create(:a)
+      pid = spawn(fn -> receive do: (:stop -> :ok) end)
+      :ok = :pg2.join(:a, pid)
+      send(pid, :stop)
+      Lockstep.eventually(fn -> assert :pg2.get_members(:a) == [] end)
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "groups are the same on all nodes, and what is lost comes back" do
+      [n1, n2] = nodes = LocalCluster.start_nodes("n", 2, applications: [])
+      for node <- nodes, do: assert(Cluster.run(node, fn -> :pg2.create(:users) end) == :ok)
+      [one, two] = for node <- nodes, do: member(node)
+      for {node, pid} <- [{n1, one}, {n2, two}], do: Cluster.run(node, fn -> :ok = :pg2.join(:users, pid) end)
+      members = fn node -> Enum.sort(Cluster.run(node, fn -> :pg2.get_members(:users) end)) end
+      for node <- nodes, do: Lockstep.eventually(fn -> assert members.(node) == Enum.sort([one, two]) end)
+      assert Cluster.run(n1, fn -> {:pg2.get_local_members(:users), :pg2.get_closest_pid(:users)} end) == {[one], one}
+
+      # From another node, too.
+      more = member(n2)
+      assert Cluster.run(n1, fn -> :pg2.join(:users, more) end) == :ok
+      Lockstep.eventually(fn -> assert members.(n1) == Enum.sort([one, two, more]) end)
+      assert Cluster.run(n1, fn -> :pg2.leave(:users, more) end) == :ok
+      Lockstep.eventually(fn -> assert members.(n1) == Enum.sort([one, two]) end)
+
+      Schism.partition([n1])
+      Lockstep.eventually(fn -> assert {members.(n1), members.(n2)} == {[one], [two]} end)
+      Schism.heal([n1])
+      Lockstep.eventually(fn -> assert members.(n1) == members.(n2) end)
+      assert members.(n1) == Enum.sort([one, two])
+    end
+  end
+
   describe "opting in" do
     test "is needed: without it a module of the project is called" do
       # What `install/0` sets is for the whole VM, so the table is asked instead of a run without it.
@@ -145,8 +269,8 @@ defmodule Lockstep.CompatTest do
     end
 
     test "modules that there are stay as they are" do
-      assert Compat.StandIn.define(Lockstep.CompatTest.TestApp, Compat.LocalCluster) == :ok
-      refute function_exported?(TestApp, :start_nodes, 2)
+      assert Compat.StandIn.define(Lockstep.CompatTest.TestApp, Compat.Schism) == :ok
+      refute function_exported?(TestApp, :partition, 1)
     end
 
     @tag lockstep: [seeds: 3]
@@ -167,7 +291,11 @@ defmodule Lockstep.CompatTest do
           {LocalCluster, :start_link, [1], "LocalCluster.start_link/2"},
           {LocalCluster, :nodes, [self()], "LocalCluster.nodes/1"},
           {LocalCluster, :pids, [self()], "LocalCluster.pids/1"},
-          {LocalCluster, :stop, [self()], "LocalCluster.stop/1"}
+          {LocalCluster, :stop, [self()], "LocalCluster.stop/1"},
+          {Schism, :partition, [[:a]], "Schism.partition/1"},
+          {Schism, :partition, [[:a], "x"], "Schism.partition/2"},
+          {Schism, :heal, [[:a]], "Schism.heal/1"},
+          {Schism, :heal, [[:a], :x], "Schism.heal/2"}
         ] do
       error = assert_raise OutsideRunError, fn -> apply(module, function, args) end
       assert error.call == call
@@ -187,7 +315,11 @@ defmodule Lockstep.CompatTest do
           {fn -> LocalCluster.start_nodes("a", 1, files: ["a", 1]) end, OptionError, "expected a list of paths"},
           {fn -> LocalCluster.start_nodes("a", 1, :b) end, OptionError, "expected a keyword list"},
           {fn -> LocalCluster.stop_nodes(:a) end, ArgumentError, "needs a list of nodes, got :a"},
-          {fn -> LocalCluster.start_link(:a) end, ArgumentError, "LocalCluster.start_link/2 needs a number of nodes"}
+          {fn -> LocalCluster.start_link(:a) end, ArgumentError, "LocalCluster.start_link/2 needs a number of nodes"},
+          {fn -> Schism.partition(:a) end, ArgumentError, "Schism.partition/1 needs a list of nodes, got :a"},
+          {fn -> Schism.partition([:a], :b) end, ArgumentError, "needs a name as a string, got :b"},
+          {fn -> Schism.heal(["a"]) end, ArgumentError, ~s(Schism.heal/1 needs a list of nodes, got ["a"])},
+          {fn -> Schism.heal([:a], "b") end, ArgumentError, ~s(needs a cookie as an atom, got "b")}
         ] do
       assert %^module{} = error = error(fun)
       assert Exception.message(error) =~ text

@@ -22,12 +22,15 @@ defmodule Lockstep.Runtime.Always do
 
   @type claim :: %{
           name: String.t() | atom(),
+          number: pos_integer() | nil,
           fun: (... -> term()),
           node: node(),
           every: pos_integer() | nil,
           until: non_neg_integer() | nil,
           place: Place.t()
         }
+
+  @type cause :: {:error | :exit | :throw, term(), Exception.stacktrace()}
 
   @doc false
   @spec declare(String.t() | atom(), (... -> term()), Place.t()) :: :ok
@@ -41,8 +44,8 @@ defmodule Lockstep.Runtime.Always do
     Arguments.check_function!(fun, @call)
     options = Arguments.read!(options, @options, @call)
     until = options.for && Native.now(ctx.session) + options.for * 1000
-    claim = %{name: name, fun: fun, node: ctx.node, every: options.every, until: until, place: place}
-    start(ctx, %{claim | place: place || Place.of_caller()})
+    place = place || Place.of_caller()
+    start(ctx, %{name: name, number: nil, fun: fun, node: ctx.node, every: options.every, until: until, place: place})
   end
 
   defp start(ctx, %{every: nil} = claim), do: Onlooker.add(ctx, claim)
@@ -65,18 +68,24 @@ defmodule Lockstep.Runtime.Always do
   def current?(_ctx, %{until: nil}), do: true
   def current?(ctx, claim), do: Native.now(ctx.session) <= claim.until
 
-  @doc "Checks the claim, and ends the run if it does not hold."
-  @spec check(Context.t(), claim()) :: :ok
-  def check(ctx, claim) do
-    case Call.apply(claim.fun, []) do
-      value when value in [nil, false] -> fail(ctx, claim, value, nil)
-      _true -> :ok
-    end
-  catch
-    kind, reason -> fail(ctx, claim, nil, {kind, reason, Stack.clean(__STACKTRACE__)})
+  defp check(ctx, claim) do
+    with {:fails, value, cause} <- outcome(claim), do: fail(ctx, claim, value, cause)
   end
 
-  defp fail(ctx, claim, value, cause) do
+  @doc "Whether the claim holds; if not, the value of the check or what it failed with."
+  @spec outcome(claim()) :: :holds | {:fails, nil | false, cause() | nil}
+  def outcome(claim) do
+    case Call.apply(claim.fun, []) do
+      value when value in [nil, false] -> {:fails, value, nil}
+      _true -> :holds
+    end
+  catch
+    kind, reason -> {:fails, nil, {kind, reason, Stack.clean(__STACKTRACE__)}}
+  end
+
+  @doc "Ends the run."
+  @spec fail(Context.t(), claim(), nil | false, cause() | nil) :: :ok
+  def fail(ctx, claim, value, cause) do
     {steps, micros, _hash} = Native.stats(ctx.session)
     error = %AlwaysError{name: claim.name, value: value, cause: cause, place: claim.place}
     :ets.insert(ctx.store, {:violation, %{error | step: steps, time: div(micros, 1000)}})

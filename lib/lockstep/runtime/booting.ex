@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Booting do
   # Nodes that programs start and stop themselves (`:slave`, `:peer`): on a real system each would be a VM.
 
   alias Lockstep.{Cluster, Native}
-  alias Lockstep.Runtime.{Call, Context, Identity, Mailbox, Message, Monitor, Nodes, Spawning, Unique}
+  alias Lockstep.Runtime.{Context, Identity, Mailbox, Message, Monitor, Nodes, Spawning, Unique}
   alias Lockstep.Runtime.Booting.Arguments
 
   @control :nonode@nohost
@@ -19,14 +19,15 @@ defmodule Lockstep.Runtime.Booting do
     if up?(ctx, node) do
       false
     else
-      [^node] = Cluster.start_nodes([node])
-      for {app, key, value} <- arguments.environment, do: set_env(node, app, key, value)
+      [^node] = Cluster.start_nodes([node], options(arguments))
       true
     end
   end
 
-  defp set_env(node, app, key, value) do
-    Cluster.run(node, fn -> Call.apply(:application, :set_env, [app, key, value, [persistent: true]]) end)
+  defp options(arguments) do
+    environment = Enum.group_by(arguments.environment, &elem(&1, 0), fn {_app, key, value} -> {key, value} end)
+    options = [connect: arguments.connect_all, hidden: arguments.hidden, env: Map.to_list(environment)]
+    if arguments.cookie, do: [{:cookie, arguments.cookie} | options], else: options
   end
 
   @doc "Whether a node of this name is up."
@@ -39,7 +40,7 @@ defmodule Lockstep.Runtime.Booting do
   @doc "Ends a node at once, as `halt` does. Nothing happens if there is none of this name."
   @spec halt(Context.t(), node()) :: :ok
   def halt(ctx, node) do
-    if node != @control and up?(ctx, node), do: Cluster.stop_node(node), else: :ok
+    if node != @control and up?(ctx, node), do: Cluster.crash_node(node), else: :ok
   end
 
   @doc "The node ends when process `pid` of the caller's node does, and not the other way round."

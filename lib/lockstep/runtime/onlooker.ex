@@ -6,19 +6,54 @@ defmodule Lockstep.Runtime.Onlooker do
   # node of who has made the claim, or from any other inside of `Lockstep.Cluster.run/2`.
 
   alias Lockstep.{Instrument, Native}
-  alias Lockstep.Runtime.{Always, Context, Identity, Turn}
+  alias Lockstep.Runtime.{Always, Context, Identity, Services, Turn}
 
   @control :nonode@nohost
   @looking :"$lockstep_looking"
+  @need :"$lockstep_need"
+
+  # To look at a claim for the first time. Above the numbers of table entries, which are hashes of 27 bits.
+  @object 1_000_000_002
 
   @doc "Has a claim looked after until its time is over."
   @spec add(Context.t(), Always.claim()) :: :ok
   def add(ctx, claim) do
     number = :ets.update_counter(ctx.store, :claims, 1, {:claims, 0})
-    :ets.insert(ctx.store, {{:claim, number}, claim})
+    :ets.insert(ctx.store, {{:claim, number}, %{claim | number: number}})
     id = Native.onlooker(ctx.session)
     if number == 1, do: start(ctx, id)
-    :ok
+    settle(ctx, number, claim.name)
+  end
+
+  # Processes that a node has from the start are started when something first asks for them. A look cannot do that, so
+  # whoever makes the claim starts what the first look has missed.
+  defp settle(ctx, number, name) do
+    Turn.take(Native.access(ctx.session, ctx.id, @object, false))
+    Turn.note(ctx, fn -> {"always #{inspect(name)}", name} end)
+
+    case :ets.take(ctx.store, {@need, number}) do
+      [] ->
+        :ets.insert(ctx.store, {{:claim_settled, number}})
+        :ok
+
+      [{_, node, service}] ->
+        Services.ensure(ctx, {service, node})
+        settle(ctx, number, name)
+    end
+  end
+
+  @doc "Says that a look needs a service of a node."
+  @spec need(Context.t(), node(), atom()) :: :ok
+  def need(ctx, node, service) do
+    if not up?(ctx, node) or there?(ctx, node, service), do: :ok, else: throw({@need, node, service})
+  end
+
+  # It has its name before it is ready.
+  defp there?(ctx, node, service) do
+    case :ets.lookup(ctx.store, {:service, node, service}) do
+      [{_, {state, _root}}] -> state == :running
+      [] -> service in Native.names(ctx.session, node)
+    end
   end
 
   defp start(ctx, id) do
@@ -45,9 +80,26 @@ defmodule Lockstep.Runtime.Onlooker do
   defp look(ctx, claims, known) do
     {claims, known} = learn(ctx, claims, known)
     claims = Enum.filter(claims, &Always.current?(ctx, &1))
-    for claim <- claims, up?(ctx, claim.node), do: from(claim.node, fn -> Always.check(ctx, claim) end)
+    for claim <- claims, up?(ctx, claim.node), do: from(claim.node, fn -> check(ctx, claim) end)
     Turn.take(Native.watch(ctx.session, ctx.id, claims != []))
     look(ctx, claims, known)
+  end
+
+  defp check(ctx, claim) do
+    case Always.outcome(claim) do
+      :holds -> :ok
+      {:fails, nil, {:throw, {@need, node, service}, _stack}} -> missing(ctx, claim, node, service)
+      {:fails, value, cause} -> Always.fail(ctx, claim, value, cause)
+    end
+  end
+
+  defp missing(ctx, claim, node, service) do
+    if :ets.member(ctx.store, {:claim_settled, claim.number}) do
+      message = "the check needs #{inspect(service)} on #{inspect(node)}, which nothing has made use of there so far"
+      Always.fail(ctx, claim, nil, {:error, %ArgumentError{message: message}, []})
+    else
+      :ets.insert(ctx.store, {{@need, claim.number}, node, service})
+    end
   end
 
   defp learn(ctx, claims, known) do

@@ -17,6 +17,7 @@ defmodule Lockstep.Runtime.Services do
     Mesh,
     Message,
     NetKernel,
+    Onlooker,
     Process,
     Spawning,
     Turn
@@ -46,6 +47,10 @@ defmodule Lockstep.Runtime.Services do
   def ensure(_ctx, _name), do: :ok
 
   defp ensure_named(ctx, node, name) do
+    if Onlooker.looking?(), do: Onlooker.need(ctx, node, name), else: start_named(ctx, node, name)
+  end
+
+  defp start_named(ctx, node, name) do
     if name == :global_name_server, do: Mesh.ensure(ctx)
     ensure_on(ctx, node, name)
   end

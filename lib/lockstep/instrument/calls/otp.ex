@@ -181,7 +181,6 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :inet_tcp_dist,
     :inet6_tcp_dist,
     :peer,
-    :pg2,
     :pool,
     :slave
   ]

@@ -243,8 +243,12 @@ defmodule Lockstep.Instrument.Calls.Redirects do
         do: {{Lockstep, from, arity}, {:placed, target, to}}
   end
 
-  # Modules that a project may have itself.
-  @compat [{LocalCluster, Lockstep.Compat.LocalCluster}]
+  # Modules that a project may have itself, or that are gone from OTP.
+  @compat [
+    {LocalCluster, Lockstep.Compat.LocalCluster},
+    {Schism, Lockstep.Compat.Schism},
+    {:pg2, Lockstep.Compat.Pg2}
+  ]
 
   @doc "The modules that have a stand-in inside runs, for projects that want it."
   @spec compat() :: [{module(), module()}]
