@@ -28,12 +28,20 @@ defmodule Lockstep.Cluster.Start do
     down? = {node, true} not in Native.nodes(ctx.session)
 
     if down? and :ets.insert_new(ctx.store, {{:being_started, node}}) do
-      [{_, options}] = :ets.lookup(ctx.store, {:start_options, node})
-      start(ctx, node, options)
-      :ets.delete(ctx.store, {:being_started, node})
+      restart(ctx, node)
+    else
+      :ok
     end
+  end
 
-    :ok
+  defp restart(ctx, node) do
+    [{_, options}] = :ets.lookup(ctx.store, {:start_options, node})
+    start(ctx, node, options)
+  catch
+    # It has gone down again while it was being started.
+    :exit, _reason -> :ok
+  after
+    :ets.delete(ctx.store, {:being_started, node})
   end
 
   # What the node had before it was stopped.
