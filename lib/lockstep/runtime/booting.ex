@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Booting do
   # Nodes that programs start and stop themselves (`:slave`, `:peer`): on a real system each would be a VM.
 
   alias Lockstep.{Cluster, Native}
-  alias Lockstep.Runtime.{Context, Identity, Mailbox, Message, Monitor, Nodes, Spawning, Unique}
+  alias Lockstep.Runtime.{Connections, Context, Identity, Mailbox, Message, Monitor, Nodes, Spawning, Turn, Unique}
   alias Lockstep.Runtime.Booting.Arguments
 
   @control :nonode@nohost
@@ -19,14 +19,46 @@ defmodule Lockstep.Runtime.Booting do
     if up?(ctx, node) do
       false
     else
-      [^node] = Cluster.start_nodes([node], options(arguments))
+      options = options(arguments)
+      [^node] = Cluster.start_nodes([node], Keyword.put(options, :connect, false))
+      # So would it be started again after a crash.
+      :ets.insert(ctx.store, {{:start_options, node}, options})
+      connect(ctx, node, options)
       true
     end
   end
 
+  # It connects to who has started it, and is then, as `global` sees to it, connected to all that one is connected to.
+  defp connect(ctx, node, options) do
+    known = if options[:connect], do: known(ctx, node), else: []
+    for other <- known -- [@control], other != node, do: Turn.take(Native.join(ctx.session, ctx.id, node, other))
+    if ctx.node != @control, do: Cluster.run(node, fn -> Connections.connect_node(ctx.node) end)
+  end
+
+  # The control node is connected to all. Those that were to stay alone do so.
+  defp known(%{node: @control} = ctx, node) do
+    for {other, true} <- Native.nodes(ctx.session), joined?(ctx, other), same_cookie?(ctx, node, other), do: other
+  end
+
+  defp known(ctx, node), do: Enum.filter(Native.visible(ctx.session, ctx.node), &same_cookie?(ctx, node, &1))
+
+  defp joined?(ctx, node) do
+    case :ets.lookup(ctx.store, {:start_options, node}) do
+      [{_, options}] -> Keyword.get(options, :connect, true)
+      [] -> true
+    end
+  end
+
+  defp same_cookie?(ctx, one, other), do: Connections.cookie(ctx, one) == Connections.cookie(ctx, other)
+
   defp options(arguments) do
-    environment = Enum.group_by(arguments.environment, &elem(&1, 0), fn {_app, key, value} -> {key, value} end)
-    options = [connect: arguments.connect_all, hidden: arguments.hidden, env: Map.to_list(environment)]
+    settings = if arguments.connect_all, do: [], else: [{:kernel, :connect_all, false}]
+
+    environment =
+      Enum.group_by(settings ++ arguments.environment, &elem(&1, 0), fn {_, key, value} -> {key, value} end)
+
+    joins? = arguments.connect_all and not arguments.hidden
+    options = [connect: joins?, hidden: arguments.hidden, env: Map.to_list(environment)]
     if arguments.cookie, do: [{:cookie, arguments.cookie} | options], else: options
   end
 

@@ -3,6 +3,17 @@ defmodule Lockstep.Runtime.PeerTest do
 
   alias Lockstep.{Cluster, Runner}
 
+  defmodule StopTestApp do
+    use Application
+
+    def start(:normal, test) do
+      {:ok, pid} = Agent.start_link(fn -> test end)
+      {:ok, pid, test}
+    end
+
+    def stop(test), do: send(test, {:stopped, node()})
+  end
+
   defp crash(fun) do
     {:failed, failure} = Runner.explore(fun, seeds: 1)
     assert {:crash, kind, reason, _stack} = failure.error
@@ -131,6 +142,48 @@ defmodule Lockstep.Runtime.PeerTest do
     test "takes settings of applications from its command line" do
       {:ok, _, node} = :peer.start(%{name: :set, args: [~c"-mine", ~c"size", ~c"{1,two}", ~c"-pa", ~c"ebin"]})
       assert Cluster.run(node, fn -> Application.get_env(:mine, :size) end) == {1, :two}
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "is connected to the others, unless its command line says that it is not" do
+      [one, two] = for name <- [:one, :two], {:ok, _, node} = :peer.start(%{name: name}), do: node
+      {:ok, _, alone} = :peer.start(%{name: :alone, args: [~c"-connect_all", ~c"false"]})
+      {:ok, _, other} = :peer.start(%{name: :other, args: [~c"-setcookie", ~c"secret"]})
+      {:ok, _, hidden} = :peer.start(%{name: :hidden, args: [~c"-hidden"]})
+      {:ok, _, last} = :peer.start(%{name: :last})
+      lists = for node <- [one, two, last, alone, other, hidden], do: Enum.sort(Cluster.run(node, &Node.list/0))
+      assert lists == [[last, two], [last, one], [one, two], [], [], []]
+      assert Cluster.run(alone, fn -> Application.get_env(:kernel, :connect_all) end) == false
+      assert Cluster.run(other, fn -> {:erlang.get_cookie(), Node.ping(one)} end) == {:secret, :pang}
+    end
+
+    @tag lockstep: [seeds: 20]
+    test "that is started by a node goes with it, and so when it is cut off from it" do
+      [a] = Cluster.start_nodes([:a])
+      {:ok, _, tied} = Cluster.run(a, fn -> :peer.start(%{name: :tied}) end)
+      {:ok, _, own} = Cluster.run(a, fn -> :peer.start(%{name: :own, connection: :standard_io}) end)
+      assert Cluster.run(a, fn -> Enum.sort(Node.list()) end) == [own, tied]
+      Cluster.spawn(tied, fn -> Node.disconnect(a) end)
+      Lockstep.eventually(fn -> assert Cluster.list_up() == [a, own] end)
+      Cluster.crash_node(a)
+      Lockstep.eventually(fn -> assert Cluster.list_up() == [] end)
+    end
+
+    @tag lockstep: [seeds: 10]
+    test "is halted, or shut down in good order if it is given time for that" do
+      app = {:application, :stop_test_app, vsn: ~c"1", applications: [:kernel], mod: {StopTestApp, self()}}
+
+      [halted, stopped] =
+        for {name, shutdown} <- [halted: :halt, stopped: 2_000] do
+          {:ok, peer, node} = :peer.start(%{name: name, shutdown: shutdown})
+          Cluster.run(node, fn -> {:application.load(app), :application.start(:stop_test_app)} end)
+          :ok = :peer.stop(peer)
+          node
+        end
+
+      assert_receive {:stopped, ^stopped}
+      refute_received {:stopped, ^halted}
+      assert Cluster.list_up() == []
     end
 
     test "refuses what a real one would refuse, and what cannot be simulated" do
