@@ -240,8 +240,8 @@ defmodule Lockstep do
 
   Options:
 
-    * `:for` - how long the claim is made, in virtual ms (default: until the run is over). It also ends when the caller's
-      node is stopped.
+    * `:for` - how long the claim is made, in virtual ms (default: until the run is over). While the caller's node is
+      down there are no checks.
     * `:every` - have the check made by a process of the run, again and again after so many virtual ms, and not between
       the steps. Such a check can ask other processes, with `GenServer.call/2` for example, while they go on; it takes
       part in the schedule. While nothing else happens it is not made, so that it does not keep the run from ending.
