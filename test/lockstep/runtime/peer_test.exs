@@ -97,6 +97,26 @@ defmodule Lockstep.Runtime.PeerTest do
       assert_receive :back
     end
 
+    @tag lockstep: [seeds: 20]
+    test "that connection is not one of the network's" do
+      [a] = Cluster.start_nodes([:a])
+      test = self()
+
+      asker =
+        Cluster.spawn(a, fn ->
+          {:ok, peer, node} = :peer.start(%{name: :own, connection: :standard_io})
+          send(test, {:started, node})
+          receive do: (:cut -> :ok)
+          send(test, {:called, :peer.call(peer, :erlang, :node, [])})
+          Process.sleep(:infinity)
+        end)
+
+      assert_receive {:started, node}
+      Cluster.partition([a], [node], :tcp)
+      send(asker, :cut)
+      assert_receive {:called, ^node}, 100_000
+    end
+
     @tag lockstep: [seeds: 10]
     test "without one it does not" do
       {:ok, peer, _node} = :peer.start(%{name: :plain})

@@ -8,6 +8,8 @@ defmodule Lockstep.Runtime.Peer.Server do
   alias Lockstep.Cluster
   alias Lockstep.Runtime.{Booting, Call, Context, Flags, Message, Nodes, Spawning}
 
+  @control :nonode@nohost
+
   defstruct [:node, :options, :notify, state: :booting]
 
   @doc false
@@ -51,9 +53,11 @@ defmodule Lockstep.Runtime.Peer.Server do
   @doc false
   def handle_call(:get_state, _from, state), do: {:reply, state.state, state}
 
-  def handle_call({:call, module, function, args}, from, state) do
+  # The control node is never cut off: what goes through it goes there and back whatever the network does.
+  def handle_call({:call, module, function, args}, from, %{node: node} = state) do
     if reachable?(state) do
-      Spawning.spawn(state.node, fn -> answer(from, fn -> Call.apply(module, function, args) end) end)
+      call = fn -> Cluster.run(node, fn -> Call.apply(module, function, args) end) end
+      Spawning.spawn_on(@control, fn -> answer(from, call) end, [])
       {:noreply, state}
     else
       {:reply, {:error, :noconnection}, state}
@@ -74,12 +78,13 @@ defmodule Lockstep.Runtime.Peer.Server do
 
   @doc false
   def handle_cast({:cast, module, function, args}, state) do
-    if reachable?(state), do: Spawning.spawn(state.node, module, function, args)
+    if reachable?(state), do: Spawning.spawn_on(state.node, fn -> Call.apply(module, function, args) end, [])
     {:noreply, state}
   end
 
-  def handle_cast({:send, to, message}, state) do
-    if reachable?(state), do: Message.send(if(is_atom(to), do: {to, state.node}, else: to), message)
+  def handle_cast({:send, to, message}, %{node: node} = state) do
+    to = if is_atom(to), do: {to, node}, else: to
+    if reachable?(state), do: Spawning.spawn_on(node, fn -> Message.send(to, message) end, [])
     {:noreply, state}
   end
 
