@@ -47,7 +47,7 @@ defmodule Conformance.SpawnTest do
         nodes = [
           wrong(fn -> :erlang.spawn(untyped(1), fn -> :ok end) end),
           wrong(fn -> :erlang.spawn(node(), fn _ -> :ok end) |> is_pid() end),
-          wrong(fn -> :erlang.spawn(node(), :m, :f, 1) end)
+          wrong(fn -> :erlang.spawn(node(), :m, :f, untyped(1)) end)
         ]
 
         funs = [
@@ -63,7 +63,7 @@ defmodule Conformance.SpawnTest do
           wrong(fn -> :erlang.spawn(:m, untyped("f"), []) end),
           wrong(fn -> :erlang.spawn(:m, :f, untyped([1 | 2])) end),
           wrong(fn -> :erlang.spawn_link(:m, :f, untyped(:a)) end),
-          wrong(fn -> :erlang.spawn_monitor(untyped(1), 2, 3) end)
+          wrong(fn -> :erlang.spawn_monitor(untyped(1), untyped(2), untyped(3)) end)
         ]
 
         {nodes, funs, calls}
