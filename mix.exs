@@ -15,7 +15,7 @@ defmodule Lockstep.MixProject do
       start_permanent: false,
       # PropEr is for the tests alone, and no dependency: newer releases of Mix would hide it.
       prune_code_paths: Mix.env() != :test,
-      xref: [exclude: [:proper_gen, :proper_types]],
+      xref: [exclude: [:proper_gen, :proper_types, :mnesia]],
       description: "Deterministic testing of real, unmodified BEAM code on a simulated cluster",
       package: package(),
       deps: []
@@ -26,7 +26,7 @@ defmodule Lockstep.MixProject do
     [extra_applications: [:compiler, :crypto, :logger], mod: {Lockstep.Application, []}]
   end
 
-  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:test), do: ["lib", "test/support", "test/oracle"]
   defp elixirc_paths(_), do: ["lib"]
 
   defp package do

@@ -1,0 +1,1 @@
+System.argv() |> Oracle.Command.run() |> System.halt()
