@@ -76,7 +76,7 @@ defmodule Lockstep.Cluster do
   import Lockstep.Cluster.Arguments
 
   alias Lockstep.{Native, Runtime}
-  alias Lockstep.Cluster.{Clocks, Settle, Start}
+  alias Lockstep.Cluster.{Clocks, Durations, Settle, Start}
   alias Lockstep.Runtime.{Faults, Mesh, Nodes, Turn}
 
   @control :nonode@nohost
@@ -563,6 +563,24 @@ defmodule Lockstep.Cluster do
   """
   @spec settle(keyword()) :: :ok
   def settle(options \\ []), do: Settle.settle(context!("settle/1"), options)
+
+  @doc """
+  A time in virtual milliseconds, drawn from the seed: one that lies around a time that matters.
+
+    * `around:` - a time or several (default: the timeout of a call, 5,000, and when a silent connection is given up,
+      45,000 to 75,000)
+    * `up_to:` - at most so long
+
+  Just below such a time, exactly at it and just above it is where timeouts race with what they wait for.
+
+      Lockstep.Cluster.partition([:a], [:b], :tcp)
+      Process.sleep(Lockstep.Cluster.duration())
+      Lockstep.Cluster.heal()
+
+      Lockstep.Cluster.pause(server, Lockstep.Cluster.duration(around: 3_000, up_to: 10_000))
+  """
+  @spec duration(keyword()) :: non_neg_integer()
+  def duration(options \\ []), do: Durations.draw(context!("duration/1"), options)
 
   ## Helpers
 
