@@ -244,8 +244,7 @@ defmodule Lockstep.Cluster do
   def crash_node(node) do
     ctx = context!("crash_node/1")
     ordinary!(ctx, node, "crashed")
-    Mesh.ensure(ctx)
-    command(ctx, Native.crash_node(ctx.session, ctx.id, node), "crash node #{inspect(node)}", node)
+    command(ctx, Native.crash_node(ctx.session, ctx.id, node, false), "crash node #{inspect(node)}", node)
   end
 
   @doc """

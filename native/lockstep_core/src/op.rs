@@ -294,8 +294,8 @@ pub enum Op {
     SetTickTime(Micros),
     /// Stops a node.
     StopNode(NodeId),
-    /// Kills a node: what it has just sent may be lost, and the others learn of it when they do.
-    CrashNode(NodeId),
+    /// Ends a node; the others learn of it when they do. What it has just sent may be lost, unless it ends in good order.
+    CrashNode { node: NodeId, orderly: bool },
     /// Starts a node that was stopped, or adds a new one; connected to the others, or not.
     StartNode { name: Symbol, connect: bool },
     /// Stops everything on a node, or lets it go on.
@@ -416,7 +416,7 @@ impl Op {
             | Op::SetLatency { .. }
             | Op::SetTickTime(_)
             | Op::StopNode(_)
-            | Op::CrashNode(_)
+            | Op::CrashNode { .. }
             | Op::StartNode { .. }
             | Op::PauseNode(..)
             | Op::Pause(..)

@@ -107,7 +107,9 @@ steps! {
     watch(again: [bool]) => |env, _inner, _me| Ok(Op::Watch(again));
     set_tick_time(micros: [u64]) => |env, _inner, _me| Ok(Op::SetTickTime(micros));
     stop_node(node: [Atom]) => |env, inner, _me| Ok(Op::StopNode(inner.node(node, env)?));
-    crash_node(node: [Atom]) => |env, inner, _me| Ok(Op::CrashNode(inner.node(node, env)?));
+    crash_node(node: [Atom], orderly: [bool]) => |env, inner, _me| {
+        Ok(Op::CrashNode { node: inner.node(node, env)?, orderly })
+    };
     start_node(node: [Atom], connect: [bool]) => |env, inner, _me| {
         Ok(Op::StartNode { name: inner.symbol(node, env)?, connect })
     };

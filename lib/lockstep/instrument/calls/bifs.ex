@@ -215,8 +215,7 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     dist_ctrl_set_opt: [3],
     dist_get_stat: [1],
     dmonitor_node: [3],
-    setnode: [2, 3],
-    halt: [0, 1, 2]
+    setnode: [2, 3]
   ]
 
   @doc "Functions that run as they are: they neither see nor change anything outside the calling process."

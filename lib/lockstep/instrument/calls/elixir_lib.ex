@@ -128,7 +128,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
        {:native,
         ~w(build_info compiled_endianness convert_time_unit endianness fetch_env fetch_env! get_env otp_release
            version)a},
-       {:refuse, ~w(halt no_halt restart stop)a},
+       {:refuse, ~w(no_halt restart)a},
        {:escape, ~w(argv at_exit cmd cwd cwd! delete_env find_executable pid put_env shell
            tmp_dir tmp_dir! trap_signal trust_exit_status untrap_signal user_home user_home!)a}
      ]}

@@ -209,8 +209,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
            mac_update mod_pow pbkdf2_hmac public_decrypt supports verify)a}
      ]},
     {:file, :escape, [{:native, ~w(format_error)a}]},
-    {:init, :escape,
-     [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers stop)a}]},
+    {:init, :escape, [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers)a}]},
     # Reading an application's specification is like loading its code.
     {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
     # It makes terms of maps, in the order of their keys.

@@ -223,8 +223,9 @@ impl Simulation {
         }
     }
 
-    /// All processes of the node die at once. Of what it has sent a part arrives, and then the others learn of its end.
-    pub(super) fn crash_node(&mut self, me: ProcessId, node: NodeId) -> Grant {
+    /// All processes of the node die at once. Of what it has sent a part arrives, or all, and then the others learn of its
+    /// end.
+    pub(super) fn crash_node(&mut self, me: ProcessId, node: NodeId, orderly: bool) -> Grant {
         self.event(Some(me), Kind::CrashNode, u64::from(node.0), 0);
         if node == CONTROL || !self.network.node(node).up {
             return Grant::Refused(Refusal::NodeDown);
@@ -234,7 +235,9 @@ impl Simulation {
             self.fail_set_up(crate::connection::Pair::new(node, other));
             if let Some((number, _)) = self.drop_end(node, other) {
                 self.lose(|packet| packet.connection == Some(number) && packet.to == node);
-                self.lose_tail(node, number);
+                if !orderly {
+                    self.lose_tail(node, number);
+                }
                 self.announce_close(node, other, number);
             }
         }
@@ -293,6 +296,9 @@ impl Simulation {
         self.event(Some(me), Kind::StartNode, u64::from(node.0), 0);
         if !self.network.node(node).up {
             self.network.node_mut(node).boot();
+            for other in self.network.connections.neighbours(node) {
+                self.network.connections.side_mut(node, other).used = false;
+            }
         }
         let others: Vec<_> = (1..self.network.nodes.len())
             .map(|index| NodeId(index as u16))

@@ -399,7 +399,7 @@ impl Simulation {
             Op::Pause(process, _) => self.check_process(*process),
             Op::Spawn { node, .. }
             | Op::StopNode(node)
-            | Op::CrashNode(node)
+            | Op::CrashNode { node, .. }
             | Op::PauseNode(node, _)
             | Op::Configure(node, _)
             | Op::Connect(node, _)

@@ -104,7 +104,7 @@ impl Simulation {
             Op::SetLatency { between, min, max } => self.set_latency(me, between, min, max),
             Op::SetTickTime(time) => self.set_tick_time(me, time),
             Op::StopNode(node) => self.stop_node(me, node),
-            Op::CrashNode(node) => self.crash_node(me, node),
+            Op::CrashNode { node, orderly } => self.crash_node(me, node, orderly),
             Op::StartNode { name, connect } => self.start_node(me, name, connect),
             Op::PauseNode(node, on) => self.pause_node(me, node, on),
             Op::Pause(process, time) => self.pause(me, process, time),
