@@ -48,12 +48,20 @@ defmodule Conformance.RandomTest do
 
   test "a simulation that loses what monitors say is found out" do
     lossy = wrong(fn {seen, reason} -> {Enum.reject(seen, &match?({:DOWN, _, _}, &1)), reason} end)
-    assert [%{program: program} | _] = Check.differences(1..80, lossy, 40)
+    assert [%{program: program} | _] = some_differences(lossy)
     assert program |> List.flatten() |> length() <= 4
   end
 
   test "a simulation that mistakes the reason of an exit is found out" do
     mistaken = wrong(fn {seen, reason} -> {seen, if(reason == :killed, do: :kill, else: reason)} end)
-    assert [_ | _] = Check.differences(1..200, mistaken, 40)
+    assert [_ | _] = some_differences(mistaken)
+  end
+
+  # On a busy machine the VM may not be sure of what it does, and then a program says nothing.
+  defp some_differences(wrong) do
+    Enum.find_value(0..9, [], fn block ->
+      differences = Check.differences((80 * block + 1)..(80 * block + 80), wrong, 40)
+      if differences != [], do: differences
+    end)
   end
 end
