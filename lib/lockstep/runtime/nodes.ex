@@ -90,7 +90,9 @@ defmodule Lockstep.Runtime.Nodes do
 
   defp of_kind(:known, ctx, connections) do
     known = for node <- Native.neighbours(ctx.session, ctx.node), do: info(node, :undefined, :known)
-    of_kind(:this, ctx, connections) ++ of_kind(:connected, ctx, connections) ++ known
+    # What every node is called before it has a name.
+    nameless = info(:nonode@nohost, :undefined, :known)
+    of_kind(:this, ctx, connections) ++ of_kind(:connected, ctx, connections) ++ known ++ [nameless]
   end
 
   defp info(node, id, type), do: {node, %{connection_id: id, node_type: type}}
