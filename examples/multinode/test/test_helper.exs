@@ -1,0 +1,2 @@
+Lockstep.start()
+ExUnit.start()
