@@ -1,0 +1,102 @@
+defmodule MultinodeScenario do
+  @moduledoc false
+  # Three nodes on which the application starts before they know of one another, and which meet then.
+
+  use Lockstep
+  import ExUnit.Assertions
+
+  alias Lockstep.Cluster
+  alias Multinode.Worker.{Named, Standby}
+
+  @nodes [:"a@127.0.0.1", :"b@127.0.0.1", :"c@127.0.0.1"]
+
+  @doc "What there is to find."
+  def bugs do
+    [
+      {"the application goes down", fn -> survival(Named) end},
+      {"several workers before the nodes meet", fn -> one_at_most(Named) end},
+      {"a round done twice", fn -> rounds(Named) end}
+    ]
+  end
+
+  @doc "What there is not to find."
+  def twins do
+    [
+      {"standby: the application survives", fn -> survival(Standby) end},
+      {"standby: one worker at most before the nodes meet", fn -> one_at_most(Standby) end},
+      {"standby: rounds are done once", fn -> rounds(Standby) end}
+    ]
+  end
+
+  @doc "The application survives the meeting on every node."
+  def survival(worker) do
+    nodes = boot(worker)
+    meet(nodes)
+    assert running(nodes) == nodes
+  end
+
+  @doc "Before the nodes meet, there is one worker at most, as far as they know."
+  def one_at_most(worker) do
+    nodes = boot(worker)
+    Process.sleep(2000)
+    assert length(workers(nodes)) <= 1
+  end
+
+  @doc "A round is done by one node, and while there is a cluster rounds are done."
+  def rounds(worker) do
+    nodes = boot(worker)
+    meet(nodes)
+    Process.sleep(3000)
+    rounds = received()
+    assert rounds != []
+    assert rounds == Enum.uniq_by(rounds, fn {round, _node} -> round end)
+  end
+
+  @doc "Starts the application on nodes that are not connected."
+  def boot(worker) do
+    nodes = Cluster.start_nodes(@nodes, connect: false)
+    env = [worker: worker, members: nodes, job: {__MODULE__, :done, [self()]}]
+    for node <- nodes, do: start(node, env)
+    nodes
+  end
+
+  # Somewhere within a second, as the rounds of different nodes have nothing to do with one another.
+  defp start(node, env) do
+    Process.sleep(:rand.uniform(1000))
+
+    Cluster.run(node, fn ->
+      Application.load(:multinode)
+      for {key, value} <- env, do: Application.put_env(:multinode, key, value)
+      {:ok, _} = Application.ensure_all_started(:multinode)
+    end)
+  end
+
+  @doc "The first node connects to the others, which connects these, too. Waits until all is settled."
+  def meet([first | others]) do
+    assert Cluster.run(first, fn -> Enum.map(others, &Node.connect/1) end) == [true, true]
+    Process.sleep(3000)
+  end
+
+  @doc "The job: the test is told."
+  def done(round, test), do: send(test, {:done, round, node()})
+
+  defp received do
+    receive do
+      {:done, round, node} -> [{round, node} | received()]
+    after
+      0 -> []
+    end
+  end
+
+  @doc "On which of the nodes the application runs."
+  def running(nodes),
+    do:
+      Enum.filter(
+        nodes,
+        &Cluster.run(&1, fn -> List.keymember?(Application.started_applications(), :multinode, 0) end)
+      )
+
+  @doc "The processes that the nodes take for the worker."
+  def workers(nodes),
+    do: nodes |> Enum.map(&Cluster.run(&1, fn -> Multinode.worker() end)) |> Enum.uniq() |> List.delete(nil)
+end

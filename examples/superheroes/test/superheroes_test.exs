@@ -1,0 +1,167 @@
+Code.require_file("scenario.exs", __DIR__)
+
+defmodule SuperheroesTest do
+  use Lockstep.Case, async: true
+
+  import SuperheroesScenario
+
+  alias Lockstep.{Cluster, Runner}
+  alias Superheroes.PubSub
+  alias Superheroes.Roster.{Hybrid, Seconds}
+
+  @moduletag timeout: 300_000
+
+  # The one test that is meant to fail, to see the report: `mix test --only disagreement`.
+  @tag :disagreement
+  @tag lockstep: [seeds: 1..500]
+  test "the cities agree in the end, with clocks of seconds" do
+    agreement(Seconds)
+  end
+
+  describe "with clocks of seconds" do
+    test "the cities may disagree in the end" do
+      assert %ExUnit.AssertionError{} = find(fn -> agreement(Seconds) end)
+    end
+
+    test "a change is lost to an earlier one, made where the clock is ahead" do
+      assert %ExUnit.AssertionError{} = find(fn -> order(Seconds) end)
+    end
+
+    test "a city goes down when it is to assign a hero of whom it has not heard" do
+      assert %ExUnit.AssertionError{} = find(fn -> unknown(Seconds) end)
+    end
+
+    test "the dispatch gives up when cities do not answer" do
+      assert %ExUnit.AssertionError{} = find(fn -> silence(:crash) end)
+    end
+  end
+
+  describe "with hybrid clocks" do
+    @tag lockstep: [seeds: 1..500]
+    test "the cities agree in the end" do
+      agreement(Hybrid)
+    end
+
+    @tag lockstep: [seeds: 1..500]
+    test "the later change stays" do
+      order(Hybrid)
+    end
+
+    @tag lockstep: [seeds: 1..500]
+    test "no city goes down" do
+      unknown(Hybrid)
+    end
+
+    @tag lockstep: [seeds: 1..500]
+    test "the dispatch goes on" do
+      silence(:skip)
+    end
+
+    @tag lockstep: [seeds: 1..100]
+    test "a city that was bombed learns again what it knew" do
+      bomb()
+    end
+
+    @tag lockstep: [seeds: 1..5, max_steps: 10_000_000, max_virtual_time: 24 * 3_600_000]
+    test "the cities agree after hours of gossip" do
+      hours(3)
+    end
+  end
+
+  describe "names of the whole cluster" do
+    @tag lockstep: [seeds: 1..100]
+    test "a call of one that is not there exits, a cast is lost" do
+      open(Hybrid)
+
+      at_dispatch(fn ->
+        assert {:noproc, {GenServer, :call, _}} = catch_exit(Superheroes.heroes(:atlantis))
+        assert Superheroes.assign(:atlantis, 1, :gotham) == :ok
+      end)
+    end
+  end
+
+  describe "a node that goes down" do
+    @tag lockstep: [seeds: 1..200, sometimes: ["during a call", "before a call"]]
+    test "ends the calls of its city, those that are under way and those that come later" do
+      open(Hybrid)
+      caller = Task.async(fn -> at_dispatch(fn -> catch_exit(call_for_ever(:gotham)) end) end)
+      Process.sleep(:rand.uniform(50))
+      Cluster.crash_node(node_of(:gotham))
+      assert {reason, {GenServer, :call, _}} = Task.await(caller, :infinity)
+      Lockstep.sometimes("during a call", match?({:nodedown, _}, reason))
+      Lockstep.sometimes("before a call", reason == :noproc)
+      assert reason in [:noproc, {:nodedown, node_of(:gotham)}]
+    end
+
+    @tag lockstep: [seeds: 1..100]
+    test "is not connected to" do
+      [dispatch, gotham | _] = open(Hybrid)
+      Cluster.crash_node(gotham)
+      # Nobody knows before the connection is lost.
+      Lockstep.eventually(fn -> Cluster.run(dispatch, fn -> gotham not in Node.list() end) end)
+      assert Cluster.run(dispatch, fn -> Node.connect(gotham) end) == false
+      assert Cluster.run(dispatch, fn -> Node.connect(dispatch) end) == true
+    end
+  end
+
+  describe "publish and subscribe" do
+    @tag lockstep: [seeds: 1..30]
+    test "reaches the subscribers on all nodes, or on those that are connected" do
+      open(Hybrid)
+      test = self()
+
+      for city <- cities() do
+        Cluster.spawn(node_of(city), fn ->
+          :ok = PubSub.subscribe("test")
+          send(test, {:subscribed, city})
+          pass_on(test, city)
+        end)
+      end
+
+      for city <- cities(), do: assert_receive({:subscribed, ^city})
+      Lockstep.eventually(fn -> at_dispatch(fn -> length(:pg.get_members(PubSub, "test")) == 3 end) end)
+      at_dispatch(fn -> PubSub.broadcast("test", 1) end)
+      for city <- cities(), do: assert_receive({1, ^city})
+
+      cut_off(:gotham)
+
+      Lockstep.eventually(fn -> at_dispatch(fn -> length(:pg.get_members(PubSub, "test")) == 2 end) end,
+        within: 120_000
+      )
+
+      at_dispatch(fn -> PubSub.broadcast("test", 2) end)
+      for city <- [:metropolis, :star_city], do: assert_receive({2, ^city})
+      refute_receive {2, :gotham}, 5000
+    end
+
+    @tag lockstep: [seeds: 1..100]
+    test "polls are published" do
+      open(Hybrid)
+      enlist([1])
+
+      at_dispatch(fn ->
+        :ok = PubSub.subscribe("heroes")
+        assert_receive {:heroes, _city, %{1 => %{name: "hero 1"}}}, 120_000
+      end)
+    end
+  end
+
+  defp find(scenario) do
+    assert {:failed, %{error: {:crash, :error, error, _stack}}} = Runner.explore(scenario, seeds: 1..500)
+    error
+  end
+
+  defp call_for_ever(city) do
+    Superheroes.heroes(city)
+    Process.sleep(1)
+    call_for_ever(city)
+  end
+
+  defp pass_on(test, city) do
+    receive do
+      number -> send(test, {number, city})
+    end
+
+    pass_on(test, city)
+  end
+end
