@@ -2,16 +2,20 @@ defmodule Lockstep.StepLimitError do
   @moduledoc """
   A run had more steps than `max_steps:` allows.
 
-  `:limit` is that number.
+  `:limit` is that number; `:busiest` are the processes, by the names that the schedule gives them, that took most of the
+  last steps, services of the nodes such as `global` included. It is empty where the run was not recorded.
   """
 
-  defexception [:limit]
+  defexception [:limit, busiest: []]
 
-  @type t :: %__MODULE__{limit: pos_integer()}
+  @type t :: %__MODULE__{limit: pos_integer(), busiest: [String.t()]}
 
   @impl true
-  def message(%__MODULE__{limit: limit}) do
-    "the run did not end within max_steps: #{limit}; the last steps of the schedule show what goes on for ever, " <>
-      "and a larger max_steps: lets a long run end"
+  def message(%__MODULE__{limit: limit, busiest: busiest}) do
+    "the run did not end within max_steps: #{limit}; #{busy(busiest)}the last steps of the schedule show what goes on for " <>
+      "ever, and a larger max_steps: lets a long run end"
   end
+
+  defp busy([]), do: ""
+  defp busy(names), do: "at the end it was #{Enum.join(names, " and ")} that went on; "
 end

@@ -43,7 +43,23 @@ defmodule Lockstep.LimitsTest do
 
     test "when it takes too many steps" do
       fun = fn -> Enum.each(Stream.cycle([1]), fn _ -> :erlang.yield() end) end
-      assert %Lockstep.StepLimitError{limit: 1000} = failed(fun, max_steps: 1000)
+      assert %Lockstep.StepLimitError{limit: 1000, busiest: ["main"]} = error = failed(fun, max_steps: 1000)
+      assert Exception.message(error) =~ "it was main that went on"
+    end
+
+    test "when some of its processes take too many steps" do
+      fun = fn ->
+        for name <- [:ping, :pong] do
+          pid = spawn(fn -> Enum.each(Stream.cycle([1]), fn _ -> receive(do: (to -> send(to, self()))) end) end)
+          Process.register(pid, name)
+        end
+
+        send(:ping, Process.whereis(:pong))
+        Process.sleep(:infinity)
+      end
+
+      assert %Lockstep.StepLimitError{busiest: busiest} = failed(fun, max_steps: 5000, seeds: 3)
+      assert Enum.sort(busiest) == [":ping", ":pong"]
     end
 
     test "when it takes too much virtual time" do

@@ -3,8 +3,11 @@ defmodule Lockstep.Simulation.Verdict do
   # Makes the result of a run from what the core, the warden and the processes know at its end.
 
   alias Lockstep.Native
+  alias Lockstep.Report.Names
   alias Lockstep.Runtime.{Mailbox, Output, Sometimes, Stack}
   alias Lockstep.Simulation.{Events, Result}
+
+  @last_steps 1000
 
   @doc "The result; `stop` ends the processes once they have been looked at."
   @spec result(map(), (map() -> :ok)) :: Result.t()
@@ -69,7 +72,10 @@ defmodule Lockstep.Simulation.Verdict do
   defp judge(:done, %{main: crash}), do: {:error, crash}
   defp judge(_other, %{main: {:crash, _, _, _} = crash}), do: {:error, crash}
   defp judge(:deadlock, state), do: {:error, %Lockstep.DeadlockError{processes: waiting(state)}}
-  defp judge(:step_limit, state), do: {:error, %Lockstep.StepLimitError{limit: state.config.max_steps}}
+
+  defp judge(:step_limit, state),
+    do: {:error, %Lockstep.StepLimitError{limit: state.config.max_steps, busiest: busiest(state)}}
+
   defp judge(:time_limit, state), do: {:error, %Lockstep.TimeLimitError{limit: state.config.max_virtual_time}}
   defp judge({:diverged, choice}, _state), do: {:error, %Lockstep.ReplayError{choice: choice}}
 
@@ -88,6 +94,16 @@ defmodule Lockstep.Simulation.Verdict do
   defp judge({:lost, id}, state) do
     reason = :ended_from_outside_the_simulation
     {:error, %Lockstep.ProcessFailure{process: process(state, id), kind: :crash, reason: reason}}
+  end
+
+  # Those that took most of the last steps of a recorded run.
+  defp busiest(%{config: %{record: false}}), do: []
+
+  defp busiest(state) do
+    names = Names.build(processes(state.session))
+    actors = for event <- state.session |> Native.events() |> Enum.take(-@last_steps), id = elem(event, 2), do: id
+    busiest = actors |> Enum.frequencies() |> Enum.sort_by(fn {id, steps} -> {-steps, id} end) |> Enum.take(2)
+    for {id, steps} <- busiest, steps > div(@last_steps, 10), do: names[id]
   end
 
   defp process(state, id), do: Enum.find(processes(state.session), &(&1.id == id))
