@@ -49,6 +49,7 @@ defmodule Lockstep.Cluster.Start do
     PersistentTerm.forget(ctx, node)
     Atomics.forget(ctx, node)
     for key <- [:cookie, :allowed, :net_ticktime], do: :ets.delete(ctx.store, {key, node})
+    :ets.match_delete(ctx.store, {{:service, node, :_}, :_})
     :ets.match_delete(ctx.store, {{:cookie, node, :_}, :_})
     :ets.update_counter(ctx.store, {:creation, node}, 1, {{:creation, node}, 0})
   end

@@ -63,6 +63,25 @@ defmodule Lockstep.Runtime.Services do
       else: start(ctx, node, name, :ets.lookup(ctx.store, {:service, node, name}))
   end
 
+  @doc """
+  As `ensure/2`, and waits until it is ready: it has its name before it has its tables.
+
+  What is part of it, or of another service, does not wait.
+  """
+  @spec ready(Context.t(), atom()) :: :ok
+  def ready(ctx, name) do
+    ensure(ctx, name)
+
+    with false <- ctx.service? or Onlooker.looking?(),
+         [{_, {:starting, root}}] <- :ets.lookup(ctx.store, {:service, ctx.node, name}),
+         true <- Native.alive(ctx.session, root) do
+      Turn.take(Native.yield(ctx.session, ctx.id))
+      ready(ctx, name)
+    else
+      _ -> :ok
+    end
+  end
+
   @doc "Whether the service `name` has been started on the caller's node."
   @spec running?(Context.t(), atom()) :: boolean()
   def running?(ctx, name), do: match?([{_, {:running, _}}], :ets.lookup(ctx.store, {:service, ctx.node, name}))
@@ -120,7 +139,9 @@ defmodule Lockstep.Runtime.Services do
     :ok
   end
 
+  # Until there is a root the caller stands for it, so that nobody else begins.
   defp spawn_root(ctx, node, name, ready) do
+    :ets.insert(ctx.store, {{:service, node, name}, {:starting, ctx.pid}})
     root = Spawning.spawn_on(node, fn -> root(name, ready) end, [])
     Native.daemon(ctx.session, root)
     :ets.insert(ctx.store, {{:service, node, name}, {:starting, root}})

@@ -238,6 +238,31 @@ defmodule Lockstep.Runtime.ServicesTest do
     end)
   end
 
+  test "several processes can be the first to ask for one" do
+    Runner.run(
+      fn ->
+        [a] = Cluster.start_nodes([:a], connect: false)
+        ask = fn -> Cluster.run(a, fn -> :global.whereis_name(:nobody) end) end
+        assert 1..3 |> Enum.map(fn _ -> Task.async(ask) end) |> Task.await_many() == List.duplicate(:undefined, 3)
+      end,
+      seeds: 300
+    )
+  end
+
+  test "a node that was started again has its own" do
+    Runner.run(
+      fn ->
+        register = fn -> :yes = :global.register_name(:me, self()) end
+        [a] = Cluster.start_nodes([:a], connect: false, start: register)
+        assert Cluster.run(a, fn -> is_pid(Process.whereis(:application_controller)) end)
+        Cluster.crash_node(a)
+        Cluster.start_node(a, register)
+        assert Cluster.run(a, fn -> node(:global.whereis_name(:me)) end) == a
+      end,
+      seeds: 100
+    )
+  end
+
   test "services do not count as waiting for ever" do
     Runner.run(fn -> IO.puts("a") end, seeds: 5, fail_on: :blocked, await: :quiescence)
   end

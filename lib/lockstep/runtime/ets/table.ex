@@ -83,7 +83,7 @@ defmodule Lockstep.Runtime.Ets.Table do
 
   # `global` reads its tables without asking its server, which a real node has from the start.
   defp provided(ctx, :global_names) do
-    Services.ensure(ctx, :global_name_server)
+    Services.ready(ctx, :global_name_server)
 
     with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, :global_names}),
          do: find(ctx, id),
