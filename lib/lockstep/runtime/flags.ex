@@ -41,7 +41,7 @@ defmodule Lockstep.Runtime.Flags do
   defp set(ctx, :save_calls, count) when count in 0..10_000, do: save_calls(ctx, ctx.id, count)
   defp set(_ctx, flag, value) when flag in @harmless, do: :erlang.process_flag(flag, value)
   defp set(_ctx, flag, value) when flag in @escapes, do: Escape.call(:erlang, :process_flag, [flag, value], nil)
-  defp set(ctx, :monitor_nodes, on?) when is_boolean(on?), do: Subscriptions.set(ctx, %{}, on?)
+  defp set(ctx, :monitor_nodes, on?) when is_boolean(on?), do: Subscriptions.set(ctx, %{list: true}, on?)
 
   defp set(ctx, {:monitor_nodes, options}, on?) when is_map(options) and is_boolean(on?),
     do: Subscriptions.set(ctx, options, on?)

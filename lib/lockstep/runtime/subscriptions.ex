@@ -26,8 +26,9 @@ defmodule Lockstep.Runtime.Subscriptions do
     count
   end
 
-  # The VM, too, refuses what it does not know.
-  defp read(options) when map_size(options) == 0, do: {0, @kinds.visible}
+  # A list that asks for nothing is no list: such messages have two elements. A map stays one. The VM, too, refuses what
+  # it does not know.
+  defp read(%{list: true} = options) when map_size(options) == 1, do: {0, @kinds.visible}
   defp read(options), do: Enum.reduce(options, {base(options), @kinds.visible}, &read/2)
 
   defp base(%{list: true}), do: 0
