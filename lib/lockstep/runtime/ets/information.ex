@@ -54,8 +54,10 @@ defmodule Lockstep.Runtime.Ets.Information do
     call = {:info, args}
     Operation.announce(ctx, id, :table, false)
 
-    case Table.find(ctx, id) do
-      nil -> Operation.absent(id, call, fn -> undefined(ctx, call) end)
+    case Table.find(ctx, id) || Table.elsewhere?(ctx, id) do
+      # A reference of another node is none that a table of this one could have had.
+      true -> Operation.absent(id, call)
+      false -> Operation.absent(id, call, fn -> undefined(ctx, call) end)
       table -> Operation.noted(ctx, call, Operation.guarded(call, fn -> fun.(table) end))
     end
   end

@@ -67,7 +67,9 @@ defmodule Lockstep.Runtime.Ets.Operation do
     end
   end
 
-  defp absent(id, call), do: absent(id, call, fn -> fail(call, :badarg, stack(), cause(:id)) end)
+  @doc "As `absent/3`, of one that the caller may do nothing with."
+  @spec absent(term(), call()) :: term()
+  def absent(id, call), do: absent(id, call, fn -> fail(call, :badarg, stack(), cause(:id)) end)
 
   defp kind(name) when is_atom(name), do: :table
 

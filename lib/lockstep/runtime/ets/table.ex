@@ -81,16 +81,29 @@ defmodule Lockstep.Runtime.Ets.Table do
 
   def find(_ctx, _id), do: nil
 
-  # `global` reads its tables without asking its server, which a real node has from the start.
-  defp provided(ctx, :global_names) do
-    Services.ready(ctx, :global_name_server)
+  # Some tables are read without asking their servers, which a real node has from the start.
+  defp provided(ctx, :global_names), do: provided(ctx, :global_names, :global_name_server)
+  defp provided(ctx, :ac_tab), do: provided(ctx, :ac_tab, :application_controller)
+  defp provided(_ctx, _name), do: nil
 
-    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, :global_names}),
+  defp provided(ctx, name, server) do
+    Services.ready(ctx, server)
+
+    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, name}),
          do: find(ctx, id),
          else: (_ -> nil)
   end
 
-  defp provided(_ctx, _name), do: nil
+  @doc "Whether the reference is that of a table on another node."
+  @spec elsewhere?(Context.t(), term()) :: boolean()
+  def elsewhere?(ctx, id) when is_reference(id) do
+    case :ets.lookup(ctx.store, {:table, id}) do
+      [{_, table}] -> table.node != ctx.node
+      [] -> false
+    end
+  end
+
+  def elsewhere?(_ctx, _id), do: false
 
   @doc "What the code under test calls the table: its name if it has one."
   @spec id(t()) :: atom() | reference()
