@@ -43,7 +43,7 @@ defmodule Lockstep.Cluster do
   was under way; links and monitors through it fire with `:noconnection`; it does not come back until somebody connects.
 
   Messages between two processes keep their order, and no others do. How long each is under way is up to the schedule
-  (`max_latency:` of `Lockstep.Runner.run/2`, `set_latency/1`).
+  (`set_latency/1`).
 
   ## Partitions
 
@@ -493,7 +493,7 @@ defmodule Lockstep.Cluster do
   @doc """
   Sets how long messages between nodes are under way: a range of virtual milliseconds.
 
-  The default is `0..max_latency` (`Lockstep.Runner.run/2`).
+  The default is `0..10`.
 
       Lockstep.Cluster.set_latency(50..200)
   """

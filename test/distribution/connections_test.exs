@@ -153,11 +153,9 @@ defmodule Distribution.ConnectionsTest do
         start_isolated([:a, :b])
         Cluster.stop_node(:b)
         Cluster.set_latency(0..0)
+        warm(:a)
 
         Cluster.run(:a, fn ->
-          # Starts all that a node has from the start.
-          {Node.ping(:a), Node.connect(:a)}
-
           for name <- [:b, :never_started] do
             assert timed(fn -> Node.connect(name) end) == {false, 0}
             assert timed(fn -> Node.ping(name) end) == {:pang, 0}

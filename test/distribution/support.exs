@@ -14,6 +14,9 @@ defmodule Distribution.Support do
     Cluster.start_nodes(names, [env: env] ++ Keyword.delete(options, :kernel))
   end
 
+  @doc "Starts what a node has from the start, and what takes its time when it is first needed."
+  def warm(node), do: Cluster.run(node, fn -> {Node.connect(node), Node.ping(node)} end)
+
   @doc "Runs the function under many seeds; it must hold in each."
   def run(fun, options \\ []), do: Lockstep.Runner.run(fun, options(options))
 

@@ -31,12 +31,22 @@ pub(crate) struct Node {
     /// How many connections it has had.
     pub(crate) connections: u32,
     pub(crate) names: BTreeMap<Symbol, ProcessId>,
-    /// Who watches this node, in the order they began to; `true` for those that a lost connection is reported to.
-    pub(crate) watchers: Vec<(ProcessId, bool)>,
+    /// Who watches this node, in the order they began to.
+    pub(crate) watchers: Vec<Watcher>,
     /// Who on this node wants to hear of all nodes, in the order they said so.
     pub(crate) subscribers: Vec<(ProcessId, Subscription)>,
     /// Timers that came due while it was paused.
     pub(crate) late: Vec<RefId>,
+}
+
+/// Somebody who watches a node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watcher {
+    pub(crate) process: ProcessId,
+    /// Whether a lost connection is reported to it, too.
+    pub(crate) lost: bool,
+    /// The latest monitor that it had when it began: what a process watches fires in the order in which it began to.
+    pub(crate) since: Option<RefId>,
 }
 
 /// How often a node ticks in the time after which a silent connection is given up (`net_tickintensity`).

@@ -6,8 +6,8 @@ use super::connections::Way;
 use super::{Due, Misuse, Ready, Simulation, Timer};
 use crate::clock::Micros;
 use crate::connection::Cut;
-use crate::ids::{CONTROL, NodeId, ProcessId, Symbol};
-use crate::network::{Network, Node};
+use crate::ids::{CONTROL, NodeId, ProcessId, RefId, Symbol};
+use crate::network::{Network, Node, Watcher};
 use crate::op::{
     Death, DownReason, ExitClass, Grant, Item, NodeEvent, PartitionMode, Refusal, Scope, Setting, SystemReason, Target,
 };
@@ -136,22 +136,44 @@ impl Simulation {
         }
     }
 
-    /// Breaks what ties a process to those of another node, living or dead, as far as it concerns the process itself.
-    pub(super) fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason) {
+    /// Breaks what ties a process to those of another node, living or dead, as far as it concerns the process itself, and
+    /// tells it if it watches that node: all who do, or those that hear of lost connections. Links come first; monitors,
+    /// that of the node among them, in the order in which they were set.
+    pub(super) fn sever(&mut self, process: ProcessId, node: NodeId, reason: SystemReason, all: bool) {
         self.give_up_requests(process, node);
         let Some(entry) = self.get(process) else { return };
         let links = entry.links.iter().copied();
         let links: Vec<_> = links.filter(|&other| self.home(other) == node).collect();
-        let watching = entry
-            .watching
-            .iter()
-            .filter(|&(_, &target)| self.home_of(target) == node);
+        let watching = entry.watching.iter();
+        let watching = watching.filter(|&(_, &target)| self.home_of(target) == node);
         let watching: Vec<_> = watching.map(|(&reference, _)| reference).collect();
         for other in links {
             self.exit_by_link(other, process, reason);
         }
+        let mut watchers = self.take_watchers(node, |watcher| watcher.process == process && (all || watcher.lost));
+        watchers.sort_by_key(|watcher| watcher.since);
+        let mut watchers = watchers.into_iter().peekable();
         for reference in watching {
+            while let Some(watcher) = watchers.next_if(|watcher| watcher.since < Some(reference)) {
+                self.tell_watcher(watcher, node);
+            }
             self.down(process, reference, reason);
+        }
+        for watcher in watchers {
+            self.tell_watcher(watcher, node);
+        }
+    }
+
+    fn take_watchers(&mut self, node: NodeId, which: impl Fn(&Watcher) -> bool) -> Vec<Watcher> {
+        let watchers = &mut self.network.node_mut(node).watchers;
+        let (taken, left) = std::mem::take(watchers).into_iter().partition(which);
+        *watchers = left;
+        taken
+    }
+
+    fn tell_watcher(&mut self, watcher: Watcher, node: NodeId) {
+        if self.alive(watcher.process) {
+            self.drop_in(watcher.process, Item::NodeDown(node));
         }
     }
 
@@ -172,20 +194,6 @@ impl Simulation {
         }
     }
 
-    /// Tells the watchers of a node that it is down, each once for each time it asked.
-    pub(super) fn tell_watchers(&mut self, node: NodeId, concerned: impl Fn(NodeId, bool) -> bool) {
-        let watchers = std::mem::take(&mut self.network.node_mut(node).watchers);
-        for (watcher, lost) in watchers {
-            if concerned(self.home(watcher), lost) {
-                if self.alive(watcher) {
-                    self.drop_in(watcher, Item::NodeDown(node));
-                }
-            } else {
-                self.network.node_mut(node).watchers.push((watcher, lost));
-            }
-        }
-    }
-
     /// All processes of the node die at once; nothing that was under way from it or to it arrives.
     pub(super) fn stop_node(&mut self, me: ProcessId, node: NodeId) -> Grant {
         self.event(Some(me), Kind::StopNode, u64::from(node.0), 0);
@@ -196,10 +204,9 @@ impl Simulation {
         let victims = self.take_down(node);
         // Also those whose last signals have just been lost are told of here.
         for process in self.living_on(|home| home != node) {
-            self.sever(process, node, SystemReason::Nodedown);
+            self.sever(process, node, SystemReason::Nodedown, true);
         }
         self.kill_all(&victims);
-        self.tell_watchers(node, |home, _| home != node);
         for other in self.network.connections.neighbours(node) {
             self.drop_end(node, other);
             self.fail_set_up(crate::connection::Pair::new(node, other));
@@ -242,10 +249,12 @@ impl Simulation {
             }
         }
         for process in self.living_on(|home| home == CONTROL) {
-            self.sever(process, node, SystemReason::Noconnection);
+            self.sever(process, node, SystemReason::Noconnection, true);
         }
         self.kill_all(&victims);
-        self.tell_watchers(node, |home, lost| home == CONTROL || (home != node && !lost));
+        for watcher in self.take_watchers(node, |watcher| !watcher.lost) {
+            self.tell_watcher(watcher, node);
+        }
         Grant::Done
     }
 
@@ -357,12 +366,14 @@ impl Simulation {
         self.event(Some(me), Kind::MonitorNode, u64::from(node.0), u64::from(on));
         let home = self.home(me);
         let watchers = &mut self.network.nodes[usize::from(node.0)].watchers;
+        let before = watchers
+            .iter()
+            .position(|watcher| (watcher.process, watcher.lost) == (me, lost));
         if !on {
-            if let Some(index) = watchers.iter().position(|&watcher| watcher == (me, lost)) {
-                watchers.remove(index);
-            }
+            before.map(|index| watchers.remove(index));
             return Grant::Bool(true);
         }
+        let before = before.map(|index| watchers[index].since);
         let reachable = if lost {
             self.way(home, node) != Way::Closed
         } else {
@@ -371,9 +382,21 @@ impl Simulation {
         if node != home && !reachable {
             self.drop_in(me, Item::NodeDown(node));
         } else {
-            self.network.node_mut(node).watchers.push((me, lost));
+            self.watch_node(me, node, lost, before);
         }
         Grant::Bool(true)
+    }
+
+    /// A process that watches a node already does so once more: that counts from the first time.
+    fn watch_node(&mut self, me: ProcessId, node: NodeId, lost: bool, before: Option<Option<RefId>>) {
+        let latest = || self.get(me)?.watching.keys().next_back().copied();
+        let since = before.unwrap_or_else(latest);
+        let watcher = Watcher {
+            process: me,
+            lost,
+            since,
+        };
+        self.network.node_mut(node).watchers.push(watcher);
     }
 
     // Pauses.
@@ -424,7 +447,7 @@ impl Simulation {
     }
 
     /// A timer is due; on a node that is paused it fires when that goes on.
-    pub(super) fn fire_due(&mut self, reference: crate::ids::RefId) {
+    pub(super) fn fire_due(&mut self, reference: RefId) {
         let Some(target) = self.timers.get(&reference).map(|timer| timer.target) else {
             return;
         };

@@ -240,9 +240,8 @@ impl Simulation {
     /// All ties between the processes of a node and those of another break, as far as the first are concerned.
     fn break_ties(&mut self, at: NodeId, other: NodeId, reason: SystemReason) {
         for process in self.living_on(|home| home == at) {
-            self.sever(process, other, reason);
+            self.sever(process, other, reason, false);
         }
-        self.tell_watchers(other, |home, lost| home == at && lost);
     }
 
     /// One end has closed a connection: the other will hear of it after all that was sent before.

@@ -676,7 +676,7 @@ impl Simulation {
             }
         }
         for node in &mut self.network.nodes {
-            node.watchers.retain(|&(watcher, _)| watcher != me);
+            node.watchers.retain(|watcher| watcher.process != me);
             node.subscribers.retain(|&(subscriber, _)| subscriber != me);
         }
         self.network.waiters.retain(|&(_, _, waiter, _)| waiter != me);
