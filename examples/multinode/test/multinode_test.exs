@@ -69,6 +69,23 @@ defmodule MultinodeTest do
     end
   end
 
+  describe "a cluster with faults" do
+    @faults [partition: true, crash: [max: 2, restart: true], pause: true, disconnect: true, latency: 0..50]
+
+    @tag lockstep: [seeds: 1..300, faults: @faults]
+    test "has no round done twice, and rounds done again when they are over" do
+      nodes = boot(Standby)
+      Process.sleep(120_000)
+      Cluster.settle()
+      before = received()
+      Process.sleep(5000)
+      later = received()
+      assert later != []
+      assert_once(before ++ later)
+      assert running(nodes) == nodes
+    end
+  end
+
   describe "what nodes know of one another" do
     @tag lockstep: [seeds: 1..100]
     test "a node on its own is no cluster, two are" do

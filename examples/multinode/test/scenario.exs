@@ -49,22 +49,19 @@ defmodule MultinodeScenario do
     Process.sleep(3000)
     rounds = received()
     assert rounds != []
-    assert rounds == Enum.uniq_by(rounds, fn {round, _node} -> round end)
+    assert_once(rounds)
   end
 
-  @doc """
-  Starts nodes with the application that are not connected: each somewhere within a second of the one before, as the
-  rounds of different nodes have nothing to do with one another.
-  """
+  @doc "Starts nodes with the application that are not connected."
   def boot(worker) do
     env = [worker: worker, members: @nodes, job: {__MODULE__, :done, [self()]}]
+    Cluster.start_nodes(@nodes, connect: false, env: [multinode: env], start: &start/0)
+  end
 
-    for node <- @nodes do
-      Process.sleep(:rand.uniform(1000))
-      Cluster.start_nodes([node], connect: false, env: [multinode: env], start: :multinode)
-    end
-
-    @nodes
+  # Somewhere within a second, as the rounds of different nodes have nothing to do with one another.
+  defp start do
+    Process.sleep(:rand.uniform(1000))
+    {:ok, _} = Application.ensure_all_started(:multinode)
   end
 
   @doc "The first node connects to the others, which connects these, too. Waits until all is settled."
@@ -76,7 +73,11 @@ defmodule MultinodeScenario do
   @doc "The job: the test is told."
   def done(round, test), do: send(test, {:done, round, node()})
 
-  defp received do
+  @doc "No round is among them twice."
+  def assert_once(rounds), do: assert(rounds == Enum.uniq_by(rounds, fn {round, _node} -> round end))
+
+  @doc "The rounds that were done so far, each with the node."
+  def received do
     receive do
       {:done, round, node} -> [{round, node} | received()]
     after

@@ -114,22 +114,23 @@ defmodule SuperheroesScenario do
 
   ## Steps
 
-  @doc """
-  Starts the application on all nodes; returns when every city is known everywhere. Until then many do not answer.
-  """
+  @doc "Starts the application on all nodes; returns when every city is known everywhere."
   def open(roster) do
-    nodes = Cluster.start_nodes([@dispatch | Keyword.values(@cities)], connect: false)
-    for {city, node} <- [{nil, @dispatch} | @cities], do: start(node, city: city, nodes: nodes, roster: roster)
+    nodes = start(roster)
     for node <- nodes, city <- cities(), do: Lockstep.eventually(fn -> whereis(city, node) end, within: 60_000)
     nodes
   end
 
-  defp start(node, env) do
-    Cluster.run(node, fn ->
-      Application.load(:superheroes)
-      for {key, value} <- [cities: cities(), silence: :skip] ++ env, do: Application.put_env(:superheroes, key, value)
-      {:ok, _} = Application.ensure_all_started(:superheroes)
-    end)
+  @doc "Starts the application on all nodes. For a while many cities do not answer."
+  def start(roster) do
+    nodes = [@dispatch | Keyword.values(@cities)]
+    env = [cities: cities(), nodes: nodes, roster: roster, silence: :skip]
+    Cluster.start_nodes(nodes, connect: false, env: [superheroes: env], start: &start/0)
+  end
+
+  defp start do
+    for {city, node} <- @cities, node == node(), do: Application.put_env(:superheroes, :city, city)
+    {:ok, _} = Application.ensure_all_started(:superheroes)
   end
 
   def cities, do: Keyword.keys(@cities)

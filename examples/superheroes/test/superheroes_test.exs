@@ -68,6 +68,25 @@ defmodule SuperheroesTest do
     end
   end
 
+  describe "a cluster with faults" do
+    @faults [partition: true, crash: [max: 2, restart: true], pause: true, disconnect: true, latency: 0..50]
+
+    @tag lockstep: [seeds: 1..100, faults: @faults, max_steps: 1_000_000]
+    test "has cities that agree when they are over, or a while later" do
+      nodes = start(Hybrid)
+      for city <- cities(), do: Cluster.spawn(node_of(city), fn -> change_many(city, 1) end)
+      Process.sleep(60_000)
+      Cluster.settle()
+      for node <- nodes, do: assert(running?(node))
+      for city <- cities(), do: Lockstep.eventually(fn -> whereis(city) end, within: 60_000)
+
+      Lockstep.eventually(fn -> cities() |> Enum.map(&heroes/1) |> Enum.uniq() |> length() == 1 end,
+        within: 60_000,
+        every: 500
+      )
+    end
+  end
+
   describe "names of the whole cluster" do
     @tag lockstep: [seeds: 1..100]
     test "a call of one that is not there exits, a cast is lost" do
@@ -155,6 +174,15 @@ defmodule SuperheroesTest do
     Superheroes.heroes(city)
     Process.sleep(1)
     call_for_ever(city)
+  end
+
+  # For a minute, or until the node goes down.
+  defp change_many(city, number) do
+    Process.sleep(1000)
+    Superheroes.Silence.handle(fn -> Superheroes.enlist(city, rem(number, 5), "hero #{number} of #{city}") end)
+    Superheroes.assign(city, :rand.uniform(5), Enum.random(cities()))
+    if :rand.uniform(20) == 1, do: Superheroes.retire(city, :rand.uniform(5))
+    if number < 60, do: change_many(city, number + 1)
   end
 
   defp pass_on(test, city) do

@@ -33,13 +33,13 @@ defmodule UserCacheScenario do
     write(n1, 1..2)
     Lockstep.eventually(fn -> assert Map.keys(users(n2)) == [1, 2] end)
 
-    partition(n1, n2)
+    Schism.partition([n1])
     write(n1, 3..4)
     write(n2, 5..6)
     refute Map.has_key?(users(n2), 4)
 
     writer = Task.async(fn -> write(n1, 7..16) end)
-    heal(n1, n2)
+    Schism.heal(nodes)
     Task.await(writer, :infinity)
     assert_equal(nodes, 16)
   end
@@ -58,9 +58,9 @@ defmodule UserCacheScenario do
   def both_sides(sync) do
     [n1, n2] = nodes = start("cache", 2, sync)
     write(n1, 1..3)
-    partition(n1, n2)
+    Schism.partition([n1])
     for node <- [n1, n2, n2], do: write(node, 2..3)
-    heal(n1, n2)
+    Schism.heal(nodes)
     assert_equal(nodes, 3)
     assert %{1 => {^n1, 1}, 2 => {^n2, 2}, 3 => {^n2, 3}} = users(n1)
   end
@@ -74,16 +74,6 @@ defmodule UserCacheScenario do
         do: Lockstep.eventually(fn -> Cluster.run(node, fn -> length(UserCache.Group.others()) end) >= count - 1 end)
 
     nodes
-  end
-
-  def partition(n1, n2) do
-    Cluster.partition([n1], [n2], :tcp)
-    Cluster.disconnect(n1, n2)
-  end
-
-  def heal(n1, n2) do
-    Cluster.heal()
-    Cluster.connect(n1, n2)
   end
 
   @doc "Writes users with these ids, one after the other."

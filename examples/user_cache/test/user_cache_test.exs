@@ -54,6 +54,25 @@ defmodule UserCacheTest do
     end
   end
 
+  describe "a cluster with faults" do
+    @faults [partition: true, crash: [max: 2, restart: true], pause: true, disconnect: true, latency: 0..50]
+
+    @tag lockstep: [seeds: 1..300, faults: @faults, max_steps: 1_000_000]
+    test "has equal caches when they are over" do
+      nodes = Cluster.start_nodes([:n1, :n2, :n3], env: [user_cache: [sync: Members]], start: :user_cache)
+      for node <- nodes, do: Cluster.spawn(node, fn -> write_many(1) end)
+      Process.sleep(120_000)
+      Cluster.settle()
+
+      Lockstep.eventually(fn -> nodes |> Enum.map(&users/1) |> Enum.uniq() |> length() == 1 end,
+        within: 30_000,
+        every: 500
+      )
+
+      assert users(:n1) != %{}
+    end
+  end
+
   describe "nodes" do
     @tag lockstep: [seeds: 1..100]
     test "have tables, names and applications of their own" do
@@ -84,6 +103,15 @@ defmodule UserCacheTest do
 
       assert Cluster.run(a, fn -> {Node.list(), Node.ping(b), Node.list(), Node.ping(:c)} end) ==
                {[], :pong, [b], :pang}
+    end
+  end
+
+  # For a minute and a half, or until the node goes down.
+  defp write_many(number) do
+    if number < 100 do
+      Process.sleep(:rand.uniform(2000))
+      UserCache.put(:rand.uniform(20), {node(), number})
+      write_many(number + 1)
     end
   end
 
