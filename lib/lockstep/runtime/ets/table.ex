@@ -82,16 +82,21 @@ defmodule Lockstep.Runtime.Ets.Table do
   def find(_ctx, _id), do: nil
 
   # Some tables are read without asking their servers, which a real node has from the start.
-  defp provided(ctx, :global_names), do: provided(ctx, :global_names, :global_name_server)
-  defp provided(ctx, :ac_tab), do: provided(ctx, :ac_tab, :application_controller)
+  defp provided(ctx, :global_names) do
+    Services.ready(ctx, :global_name_server)
+    named(ctx, :global_names)
+  end
+
+  # Its own server asks for it before it is there.
+  defp provided(ctx, :ac_tab) do
+    Services.ensure(ctx, :application_controller)
+    named(ctx, :ac_tab)
+  end
+
   defp provided(_ctx, _name), do: nil
 
-  defp provided(ctx, name, server) do
-    Services.ready(ctx, server)
-
-    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, name}),
-         do: find(ctx, id),
-         else: (_ -> nil)
+  defp named(ctx, name) do
+    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, name}), do: find(ctx, id), else: (_ -> nil)
   end
 
   @doc "Whether the reference is that of a table on another node."
