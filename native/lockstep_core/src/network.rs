@@ -160,6 +160,8 @@ pub(crate) enum Content {
     },
     /// A process on another node wants to be linked.
     Link { from: ProcessId, to: ProcessId },
+    /// A process on another node takes its link back.
+    Unlink { from: ProcessId, to: ProcessId },
     /// A process on another node wants to watch one here.
     Monitor {
         reference: RefId,

@@ -70,11 +70,12 @@ pub enum Kind {
     Join,
     Linked,
     Watched,
+    Unlinked,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 57] = [
+    pub const ALL: [Kind; 58] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -132,13 +133,21 @@ impl Kind {
         Kind::Join,
         Kind::Linked,
         Kind::Watched,
+        Kind::Unlinked,
     ];
 
     /// Whether this happens to its process, which does nothing itself.
     fn befalls(self) -> bool {
         matches!(
             self,
-            Kind::Deliver | Kind::Fire | Kind::Down | Kind::ExitSignal | Kind::Spawned | Kind::Linked | Kind::Watched
+            Kind::Deliver
+                | Kind::Fire
+                | Kind::Down
+                | Kind::ExitSignal
+                | Kind::Spawned
+                | Kind::Linked
+                | Kind::Watched
+                | Kind::Unlinked
         )
     }
 
@@ -202,6 +211,7 @@ impl Kind {
             Kind::Join => "join",
             Kind::Linked => "linked",
             Kind::Watched => "watched",
+            Kind::Unlinked => "unlinked",
         }
     }
 }

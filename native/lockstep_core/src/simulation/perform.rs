@@ -4,7 +4,7 @@ use super::connections::Way;
 use super::{Alias, Due, Ready, Simulation, Timer};
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
-use crate::network::Content;
+use crate::network::{Content, Network};
 use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target, Wait};
 use crate::process::{Requested, State};
 use crate::strategy::Object;
@@ -323,11 +323,19 @@ impl Simulation {
     }
 
     fn unlink(&mut self, me: ProcessId, other: ProcessId) -> Grant {
-        self.expect(me).links.remove(&other);
-        if let Some(entry) = self.living(other) {
-            entry.links.remove(&me);
+        self.event(Some(me), Kind::Unlink, u64::from(other.0), 0);
+        let linked = self.expect(me).links.remove(&other);
+        let (home, away) = (self.home(me), self.home(other));
+        if !Network::wired(home, away) {
+            if let Some(entry) = self.living(other) {
+                entry.links.remove(&me);
+            }
+        } else if linked {
+            // The caller is rid of it at once. Should the connection be lost first, the other is told of that.
+            let id = self.next_message();
+            self.post(me, other, away, id, Content::Unlink { from: me, to: other }, true);
         }
-        self.told(me, Kind::Unlink, u64::from(other.0), 0, Grant::Bool(true))
+        Grant::Bool(true)
     }
 
     fn monitor(&mut self, me: ProcessId, target: Target, reference: RefId, alias: Option<AliasMode>) -> Grant {

@@ -364,6 +364,7 @@ impl Simulation {
             }
             Content::TooLate { from, to, monitor } => self.deliver_too_late(id, from, to, monitor),
             Content::Link { from, to } => self.deliver_link(id, from, to),
+            Content::Unlink { from, to } => self.deliver_unlink(id, from, to),
             Content::Monitor { reference, from, to } => self.deliver_monitor(id, reference, from, to),
             Content::Birth {
                 child,
@@ -405,7 +406,7 @@ impl Simulation {
 
     /// A process on another node wants to be linked. It may have taken that back meanwhile.
     fn deliver_link(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
-        if self.get(from).is_some_and(|entry| !entry.links.contains(&to)) {
+        if self.get(from).is_some_and(|entry| !entry.links.contains(&to)) || self.is_unlinking(to, from) {
             return;
         }
         self.event(Some(to), Kind::Linked, id.0, u64::from(from.0));
@@ -415,6 +416,26 @@ impl Simulation {
             }
             None => self.answer_too_late(to, from, None),
         }
+    }
+
+    /// A process on another node has taken its link back.
+    fn deliver_unlink(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
+        self.event(Some(to), Kind::Unlinked, id.0, u64::from(from.0));
+        if let Some(entry) = self.living(to) {
+            entry.links.remove(&from);
+        }
+    }
+
+    /// Whether a process has taken its link to another back and that does not know it yet: what the other says of links
+    /// meanwhile does not count.
+    fn is_unlinking(&self, from: ProcessId, to: ProcessId) -> bool {
+        let key = ChannelKey {
+            from,
+            to: Target::Process(to),
+        };
+        let channel = self.network.channels.get(&key);
+        let mut packets = channel.into_iter().flat_map(|channel| &channel.packets);
+        packets.any(|packet| matches!(packet.content, Content::Unlink { .. }))
     }
 
     /// A process on another node wants to watch one here. It may have taken that back meanwhile.
