@@ -123,6 +123,7 @@ defmodule Oracle.Proxy do
         pump(links, way, source, target)
 
       {:error, _closed} ->
+        Process.sleep(Links.delay(links, from, to))
         await_free(links, way, source, target)
         :gen_tcp.shutdown(target, :write)
     end

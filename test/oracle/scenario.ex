@@ -13,8 +13,9 @@ defmodule Oracle.Scenario do
   #            :one_of            the rule allows several: each that is seen must be among those recorded
   #            a name             of a predicate of the module: it holds for every observation
   #   simulated: false            for real nodes only; `because:` says why
+  #   open: text                  simulated nodes do something else so far, and what; a test fails when they no longer do
 
-  defstruct [:title, :rule, :module, :function, compare: :exact, simulated: true, because: nil]
+  defstruct [:title, :rule, :module, :function, compare: :exact, simulated: true, because: nil, open: nil]
 
   @rule ~r/^([A-Z0-9]+-)+[A-Z0-9]+/
 

@@ -38,16 +38,22 @@ defmodule Oracle.World do
   @doc "As `start/3`, and connects each to each, if `:global` has not."
   def cluster(world, count, options \\ []) do
     names = start(world, count, options)
-    connect(world, names)
+    if Keyword.get(options, :connect_all, true), do: connect(world, names), else: link(world, names)
     names
   end
 
-  @doc "Connects each node to each, and waits until `:global` has settled."
+  # `:global.sync/0` returns while the last locks are still being released, for which nodes would connect again.
+  @doc "Connects each node to each, and waits until `:global` is at rest."
   def connect(world, names) do
+    link(world, names)
+    for name <- names, do: call(world, name, fn -> :global.sync() end)
+    settle(world)
+  end
+
+  # Without `connect_all` `:global.sync/0` does not return.
+  defp link(world, names) do
     for a <- names, b <- names, a < b, do: call(world, a, fn -> :net_kernel.connect_node(b) end)
     await(world, fn -> Enum.all?(names, &(length(nodes(world, &1)) >= length(names) - 1)) end)
-    for name <- names, do: call(world, name, fn -> :global.sync() end)
-    :ok
   end
 
   @doc "One node leaves another, and the other has seen it."
@@ -107,7 +113,7 @@ defmodule Oracle.World do
   @doc "The connection of two nodes is reset by the network."
   def reset(world, a, b), do: world.backend.reset(world.state, a, b)
 
-  @doc "The connection of two nodes is silent from now on, for ever; new ones are not."
+  @doc "The connection of two nodes is silent from now on, for ever; new ones are not. Real nodes only, as `reset/3`."
   def freeze(world, a, b), do: world.backend.freeze(world.state, a, b)
 
   @doc "What a node sends to another takes so long."

@@ -15,8 +15,7 @@ defmodule Oracle.Scenarios.Order do
         end)
       end)
 
-    World.tell(world, recorder, fn -> {Process.link(sender), Process.monitor(sender)} end)
-    World.call(world, a, fn -> send(sender, :go) end)
+    World.tell(world, recorder, fn -> {Process.link(sender), Process.monitor(sender), send(sender, :go)} end)
     {numbers, ends} = world |> World.log(recorder, 102) |> Enum.split(100)
     {numbers == Enum.to_list(1..100), Enum.sort(ends)}
   end
@@ -146,6 +145,7 @@ defmodule Oracle.Scenarios.Order do
     end
   end
 
+  # Each comes when it was asked for first.
   scenario "R-ORD7 monitors of processes and of their node, in several orders", world do
     orders = [[:pid, :node], [:node, :pid], [:node, :pid, :node], [:pid, :name, :pid], [:name, :node], [:node, :name]]
 

@@ -121,11 +121,12 @@ defmodule Oracle.Scenarios.Silence do
     recorder
   end
 
-  scenario "R-FLOW senders are suspended while a connection takes no more", world do
+  scenario "R-FLOW senders are suspended while a connection takes no more", world,
+    open: "a simulated connection takes everything" do
     [a, b] = World.cluster(world, 2, ticktime: @ticktime)
     target = World.recorder(world, b)
     World.cut(world, a, b)
-    big = fn -> for _ <- 1..200, do: send(target, {:big, :binary.copy(<<0>>, 1_000_000)}) end
+    big = fn -> for _ <- 1..60, do: send(target, {:big, :binary.copy(<<0>>, 1_000_000)}) end
     sender = World.spawn(world, a, big)
     status = fn -> World.call(world, a, fn -> Process.info(sender, :status) end) end
     suspended = World.await(world, fn -> status.() == {:status, :suspended} end, 3_000)
