@@ -33,7 +33,10 @@ defmodule Lockstep.Runtime.Mesh do
     members = nodes -- [@control]
     on_each(ctx, members, &greet/1)
     # On a real cluster the servers have long spoken to one another.
-    on_each(ctx, members, fn _ctx -> Call.apply(:global, :sync, []) end)
+    meshed =
+      Enum.filter(members, &match?([{_, true}], :ets.lookup(ctx.store, {:node_env, &1, :kernel, :connect_all})))
+
+    on_each(ctx, meshed, fn _ctx -> Call.apply(:global, :sync, []) end)
   end
 
   @doc "Starts `global` on a node."
