@@ -84,6 +84,9 @@ defmodule Lockstep.Cluster do
   @typedoc "What becomes of messages across a partition."
   @type mode :: :drop | :defer | :tcp
 
+  @typedoc "How long messages are under way: a range of virtual milliseconds, or several with their weights."
+  @type latency :: Range.t() | [{pos_integer(), Range.t()}]
+
   @typedoc """
   How a node is started:
 
@@ -491,31 +494,47 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Sets how long messages between nodes are under way: a range of virtual milliseconds.
+  Sets how long messages between nodes are under way: a range of virtual milliseconds, or several with their weights.
 
-  The default is `0..10`.
+  How long each takes is up to the schedule. The default is `0..10`.
 
       Lockstep.Cluster.set_latency(50..200)
+      Lockstep.Cluster.set_latency([{9, 0..5}, {1, 500..1_000}])
   """
-  @spec set_latency(Range.t()) :: :ok
-  def set_latency(range), do: latency(context!("set_latency/1"), nil, range, "")
+  @spec set_latency(latency()) :: :ok
+  def set_latency(latency), do: slow_down(context!("set_latency/1"), nil, latency, "")
 
   @doc """
-  Sets how long messages between two nodes are under way, in both directions.
+  Sets how long messages to and from a node are under way. See `set_latency/1`.
+
+      Lockstep.Cluster.set_latency(:a, 50..200)
+  """
+  @spec set_latency(node(), latency()) :: :ok
+  def set_latency(node, latency) do
+    ctx = context!("set_latency/2")
+    ordinary!(ctx, node, "slowed down")
+    latency!(latency)
+    others = for {other, _up?} <- Native.nodes(ctx.session), other not in [node, @control], do: other
+    for other <- others, do: slow_down(ctx, {node, other}, latency, " #{inspect(node)} - #{inspect(other)}")
+    :ok
+  end
+
+  @doc """
+  Sets how long messages between two nodes are under way, in both directions. See `set_latency/1`.
 
       Lockstep.Cluster.set_latency(:a, :b, 50..200)
   """
-  @spec set_latency(node(), node(), Range.t()) :: :ok
-  def set_latency(a, b, range) do
+  @spec set_latency(node(), node(), latency()) :: :ok
+  def set_latency(a, b, latency) do
     ctx = context!("set_latency/3")
     pair!(ctx, a, b, "slowed down")
-    latency(ctx, {a, b}, range, " #{inspect(a)} - #{inspect(b)}")
+    slow_down(ctx, {a, b}, latency, " #{inspect(a)} - #{inspect(b)}")
   end
 
-  defp latency(ctx, between, range, where) do
-    latency!(range)
-    next = Native.set_latency(ctx.session, ctx.id, between, range.first * 1000, range.last * 1000)
-    command(ctx, next, "set latency#{where} #{range.first}..#{range.last} ms", {between, range})
+  defp slow_down(ctx, between, latency, where) do
+    ranges = for {weight, range} <- latency!(latency), do: {weight, range.first * 1000, range.last * 1000}
+    next = Native.set_latency(ctx.session, ctx.id, between, ranges)
+    command(ctx, next, "set latency#{where} #{inspect(latency)} ms", {between, latency})
   end
 
   @doc """

@@ -83,7 +83,8 @@ defmodule Lockstep.ClusterError do
   end
 
   defp text({:invalid_latency, range}) do
-    "expected the latency as a range of milliseconds, got: #{inspect(range)}; write it as 0..50"
+    "expected the latency as a range of milliseconds, or several with weights, got: #{inspect(range)}; write it as " <>
+      "0..50 or [{9, 0..5}, {1, 500..1_000}]"
   end
 
   defp text({:invalid_ticktime, time}) do

@@ -115,8 +115,10 @@ defmodule Lockstep.Native do
   def heal(_session, _me, _scope), do: err()
   @spec release(session(), id(), [node()], [node()]) :: next()
   def release(_session, _me, _from, _to), do: err()
-  @spec set_latency(session(), id(), {node(), node()} | nil, natural(), natural()) :: next()
-  def set_latency(_session, _me, _between, _min, _max), do: err()
+  @typedoc "Weight, least and most."
+  @type ranges :: [{pos_integer(), natural(), natural()}]
+  @spec set_latency(session(), id(), {node(), node()} | nil, ranges()) :: next()
+  def set_latency(_session, _me, _between, _ranges), do: err()
   @spec set_tick_time(session(), id(), natural()) :: next()
   def set_tick_time(_session, _me, _micros), do: err()
   @spec stop_node(session(), id(), node()) :: next()

@@ -104,10 +104,22 @@ defmodule Lockstep.Cluster.Arguments do
     if is_integer(time) and time >= 0 and time <= 4_294_967_295, do: :ok, else: error({reason, time})
   end
 
-  @doc "A range of virtual milliseconds."
-  @spec latency!(term()) :: :ok
-  def latency!(%Range{first: first, last: last, step: 1}) when first >= 0 and last <= 4_294_967_295, do: :ok
+  @doc "A range of virtual milliseconds, or several with their weights; always the latter."
+  @spec latency!(term()) :: [{pos_integer(), Range.t()}]
+  def latency!(%Range{} = range), do: if(times?(range), do: [{1, range}], else: error({:invalid_latency, range}))
+
+  def latency!([_ | _] = weighted) do
+    unless proper_list?(weighted) and Enum.all?(weighted, &weighted?/1), do: error({:invalid_latency, weighted})
+    weighted
+  end
+
   def latency!(other), do: error({:invalid_latency, other})
+
+  defp weighted?({weight, %Range{} = range}) when is_integer(weight) and weight in 1..1_000_000, do: times?(range)
+  defp weighted?(_other), do: false
+
+  defp times?(%Range{first: first, last: last, step: 1}), do: first >= 0 and last >= first and last <= 4_294_967_295
+  defp times?(_range), do: false
 
   @doc "The options of a start."
   @spec start_options!(term()) :: keyword()

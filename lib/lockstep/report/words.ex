@@ -25,6 +25,7 @@ defmodule Lockstep.Report.Words do
     :down,
     :exit_signal,
     :linked,
+    :unlinked,
     :watched,
     :look,
     :join,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::{Deadline, Micros};
 use crate::ids::NodeId;
-use crate::op::PartitionMode;
+use crate::op::{Latency, PartitionMode};
 
 /// A connection's number in the run. A signal belongs to one connection and is lost with it.
 pub(crate) type ConnectionNumber = u32;
@@ -67,7 +67,7 @@ pub(crate) struct Side {
     /// Whether it has ever been connected (`dist_auto_connect once`).
     pub(crate) used: bool,
     /// How long messages towards this side are under way, at least and at most; none for the run's own setting.
-    pub(crate) latency: Option<(Micros, Micros)>,
+    pub(crate) latency: Option<Latency>,
 }
 
 /// All there is between two nodes.

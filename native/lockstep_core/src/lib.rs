@@ -26,8 +26,8 @@ pub use choices::{Choices, Decision};
 pub use clock::{Clock, Deadline, Micros};
 pub use ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 pub use op::{
-    AliasMode, AutoConnect, Death, DownReason, ExitClass, Farewell, Grant, Item, NodeEvent, Notice, Op, PartitionMode,
-    Refusal, Request, Scope, Setting, Subscription, SystemReason, Target, Wait,
+    AliasMode, AutoConnect, Death, DownReason, ExitClass, Farewell, Grant, Item, Latency, NodeEvent, Notice, Op,
+    PartitionMode, Refusal, Request, Scope, Setting, Subscription, SystemReason, Target, Wait,
 };
 pub use rng::{Rng, Stream};
 pub use simulation::{Activity, Config, Load, Misuse, Next, Outcome, Simulation};

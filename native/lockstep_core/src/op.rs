@@ -58,6 +58,17 @@ pub enum ExitClass {
     Crash,
 }
 
+/// How long messages are under way: ranges with their weights, of which there is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latency(pub Vec<(u64, Micros, Micros)>);
+
+impl Latency {
+    /// Between these two, all alike.
+    pub fn range(min: Micros, max: Micros) -> Self {
+        Latency(vec![(1, min, max)])
+    }
+}
+
 /// What becomes of messages across a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartitionMode {
@@ -284,11 +295,10 @@ pub enum Op {
     Heal(Scope),
     /// Undoes what holds messages back on the way from some nodes to others.
     Release { from: Vec<NodeId>, to: Vec<NodeId> },
-    /// Sets how long messages are under way, at least and at most: between two nodes, or everywhere.
+    /// Sets how long messages are under way: between two nodes, or everywhere.
     SetLatency {
         between: Option<(NodeId, NodeId)>,
-        min: Micros,
-        max: Micros,
+        latency: Latency,
     },
     /// Sets how long a partition lasts before it is noticed.
     SetTickTime(Micros),

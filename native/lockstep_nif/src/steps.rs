@@ -3,7 +3,7 @@
 //! Each takes the session and the caller's number first, and answers whose turn it is then.
 
 use lockstep_core::strategy::Object;
-use lockstep_core::{NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription, Symbol};
+use lockstep_core::{Latency, NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription, Symbol};
 use rustler::{Atom, Decoder, Encoder, Env, LocalPid, NifResult, NifTaggedEnum, NifUnitEnum, Term};
 
 use crate::fault::Fault;
@@ -100,11 +100,10 @@ steps! {
     release(from: [Names], to: [Names]) => |env, inner, _me| {
         Ok(Op::Release { from: group(inner, env, from.0)?, to: group(inner, env, to.0)? })
     };
-    set_latency(between: [Option<(Atom, Atom)>], min: [u64], max: [u64]) => |env, inner, _me| {
+    set_latency(between: [Option<(Atom, Atom)>], ranges: [Ranges]) => |env, inner, _me| {
         let between = between.map(|(a, b)| Ok::<_, Fault>((inner.node(a, env)?, inner.node(b, env)?))).transpose()?;
-        Ok(Op::SetLatency { between, min, max })
+        Ok(Op::SetLatency { between, latency: Latency(ranges.0) })
     };
-    watch(again: [bool]) => |env, _inner, _me| Ok(Op::Watch(again));
     set_tick_time(micros: [u64]) => |env, _inner, _me| Ok(Op::SetTickTime(micros));
     stop_node(node: [Atom]) => |env, inner, _me| Ok(Op::StopNode(inner.node(node, env)?));
     crash_node(node: [Atom], orderly: [bool]) => |env, inner, _me| {
@@ -281,6 +280,24 @@ fn group(inner: &mut Inner, env: Env<'_>, names: Vec<Atom>) -> Result<Vec<NodeId
 
 fn nodes(inner: &mut Inner, env: Env<'_>, groups: Vec<Names>) -> Result<Vec<Vec<NodeId>>, Fault> {
     groups.into_iter().map(|names| group(inner, env, names.0)).collect()
+}
+
+/// `{weight, least, most}`, in microseconds; at least one, and the weights add up.
+#[derive(Debug)]
+struct Ranges(Vec<(u64, u64, u64)>);
+
+impl<'a> Decoder<'a> for Ranges {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        term.list_length()?;
+        let ranges: Vec<(u64, u64, u64)> = term.decode()?;
+        let total = ranges
+            .iter()
+            .try_fold(0u64, |total, &(weight, ..)| total.checked_add(weight));
+        match total {
+            Some(total) if total > 0 => Ok(Ranges(ranges)),
+            _ => Err(rustler::Error::BadArg),
+        }
+    }
 }
 
 /// Names of nodes. The decoder of lists panics where an improper one ends.

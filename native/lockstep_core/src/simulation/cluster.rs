@@ -9,7 +9,8 @@ use crate::connection::Cut;
 use crate::ids::{CONTROL, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{Network, Node, Watcher};
 use crate::op::{
-    Death, DownReason, ExitClass, Grant, Item, NodeEvent, PartitionMode, Refusal, Scope, Setting, SystemReason, Target,
+    Death, DownReason, ExitClass, Grant, Item, Latency, NodeEvent, PartitionMode, Refusal, Scope, Setting,
+    SystemReason, Target,
 };
 use crate::trace::Kind;
 
@@ -103,21 +104,16 @@ impl Simulation {
         self.told(me, Kind::Release, from.len() as u64, to.len() as u64, Grant::Done)
     }
 
-    pub(super) fn set_latency(
-        &mut self,
-        me: ProcessId,
-        between: Option<(NodeId, NodeId)>,
-        min: Micros,
-        max: Micros,
-    ) -> Grant {
+    pub(super) fn set_latency(&mut self, me: ProcessId, between: Option<(NodeId, NodeId)>, latency: Latency) -> Grant {
+        let most = latency.0.iter().map(|&(_, _, max)| max).max();
         match between {
-            None => self.latency = (min, max),
+            None => self.latency = latency,
             Some((a, b)) => {
-                self.network.connections.side_mut(a, b).latency = Some((min, max));
-                self.network.connections.side_mut(b, a).latency = Some((min, max));
+                self.network.connections.side_mut(a, b).latency = Some(latency.clone());
+                self.network.connections.side_mut(b, a).latency = Some(latency);
             }
         }
-        self.told(me, Kind::SetLatency, min, max, Grant::Done)
+        self.told(me, Kind::SetLatency, most.unwrap_or(0), 0, Grant::Done)
     }
 
     /// A partition that lasts already is noticed so long after it began, at the earliest now.

@@ -5,7 +5,7 @@ use crate::clock::Micros;
 use crate::connection::{Closing, ConnectionNumber, Cut, End, Pair, SETUP_TIME, SetUp};
 use crate::ids::{NodeId, ProcessId, RefId};
 use crate::network::Network;
-use crate::op::{AutoConnect, DownReason, Grant, Item, NodeEvent, PartitionMode, Subscription, SystemReason};
+use crate::op::{AutoConnect, DownReason, Grant, Item, Latency, NodeEvent, PartitionMode, Subscription, SystemReason};
 use crate::trace::Kind;
 
 /// How a signal gets from one node to another.
@@ -71,8 +71,20 @@ impl Simulation {
 
     /// How long something from one node to another is under way: a choice.
     pub(super) fn latency(&mut self, from: NodeId, to: NodeId) -> Micros {
-        let set = self.network.connections.side(to, from).and_then(|side| side.latency);
-        let (min, max) = set.unwrap_or(self.latency);
+        let set = self
+            .network
+            .connections
+            .side(to, from)
+            .and_then(|side| side.latency.as_ref());
+        let Latency(ranges) = set.unwrap_or(&self.latency);
+        let total = ranges.iter().map(|&(weight, ..)| weight).sum();
+        let mut left = self.choices.fault(total);
+        let within = ranges.iter().find(|&&(weight, ..)| {
+            let here = left < weight;
+            left = left.saturating_sub(weight);
+            here
+        });
+        let (min, max) = within.map_or((0, 0), |&(_, min, max)| (min, max));
         min.saturating_add(self.choices.latency(max.saturating_sub(min)))
     }
 

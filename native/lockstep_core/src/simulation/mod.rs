@@ -18,7 +18,7 @@ use crate::clock::{Clock, Deadline, Micros};
 use crate::connection::Pair;
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Content, Network, Node};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Op, Scope, Target, Wait};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Scope, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::{Candidate, CandidateView, Candidates, Object, Strategy};
@@ -244,8 +244,8 @@ pub struct Simulation {
     /// How long a partition that drops or defers lasts before it is noticed.
     tick_time: Micros,
     net_tick_time: Micros,
-    /// How long messages between nodes are under way, at least and at most.
-    latency: (Micros, Micros),
+    /// How long messages between nodes are under way, unless set otherwise for two of them.
+    latency: Latency,
     outcome: Option<Outcome>,
     onlooker: Option<Onlooker>,
     /// Waits that end only when the clock has got there for another reason.
@@ -286,7 +286,7 @@ impl Simulation {
             messages: 0,
             tick_time: DEFAULT_TICK_TIME,
             net_tick_time: NET_TICK_TIME,
-            latency: (0, config.max_latency),
+            latency: Latency::range(0, config.max_latency),
             outcome: None,
             onlooker: None,
             lazy: BTreeSet::new(),

@@ -101,7 +101,7 @@ impl Simulation {
             Op::CutOneWay { from, to, mode } => self.cut_one_way(me, &from, &to, mode),
             Op::Heal(scope) => self.heal(me, scope),
             Op::Release { from, to } => self.release_messages(me, &from, &to),
-            Op::SetLatency { between, min, max } => self.set_latency(me, between, min, max),
+            Op::SetLatency { between, latency } => self.set_latency(me, between, latency),
             Op::SetTickTime(time) => self.set_tick_time(me, time),
             Op::StopNode(node) => self.stop_node(me, node),
             Op::CrashNode { node, orderly } => self.crash_node(me, node, orderly),
