@@ -323,6 +323,33 @@ defmodule Distribution.OrderTest do
     assert outcomes(prefix, seeds: 1..300) == [0, 1, 2, 3]
   end
 
+  # What arrives of three messages that a node sends before it ends itself, and what its end is called.
+  defp last_words(ending) do
+    start_isolated([:a, :b])
+    warm(:a)
+    receiver = recorder(:a, fn -> :net_kernel.monitor_nodes(true, [:nodedown_reason]) end)
+    Cluster.spawn(:b, fn -> for(number <- 1..3, do: send(receiver, number)) && ending.() end)
+    settle()
+    log(receiver)
+  end
+
+  test "R-ORD9 of a node that stops in order all arrives" do
+    log = Enum.to_list(1..3) ++ [{:nodedown, :b, [nodedown_reason: :connection_closed]}]
+    assert outcomes(fn -> last_words(fn -> :init.stop() end) end) == [log]
+    assert outcomes(fn -> last_words(fn -> System.stop() end) end) == [log]
+  end
+
+  test "R-ORD9 of a node that halts a prefix arrives" do
+    halted = fn ->
+      {numbers, rest} = fn -> :erlang.halt(0, flush: false) end |> last_words() |> Enum.split_while(&is_integer/1)
+      assert numbers == Enum.take(1..3, length(numbers))
+      assert rest == [{:nodedown, :b, [nodedown_reason: :connection_closed]}]
+      length(numbers)
+    end
+
+    assert outcomes(halted, seeds: 1..300) == [0, 1, 2, 3]
+  end
+
   test "R-ORD10 what is sent to nobody is dropped silently" do
     run(fn ->
       start_isolated([:a, :b])

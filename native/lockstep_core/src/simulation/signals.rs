@@ -404,9 +404,9 @@ impl Simulation {
         self.dispatch(key, (node, self.home(to)), id, Content::TooLate { from, to, monitor });
     }
 
-    /// A process on another node wants to be linked. It may have taken that back meanwhile.
+    /// A process on another node wants to be linked. If its own node has lost the connection meanwhile, this one will.
     fn deliver_link(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
-        if self.get(from).is_some_and(|entry| !entry.links.contains(&to)) || self.is_unlinking(to, from) {
+        if self.is_unlinking(to, from) {
             return;
         }
         self.event(Some(to), Kind::Linked, id.0, u64::from(from.0));
