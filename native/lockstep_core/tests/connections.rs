@@ -247,8 +247,7 @@ fn who_connects_two_nodes_at_once_ends_their_attempt() {
     let script = |latency| {
         let slow = Op::SetLatency {
             between: Some((A, B)),
-            min: latency,
-            max: latency,
+            latency: lockstep_core::Latency::range(latency, latency),
         };
         vec![slow, send(2), send(2), connect(B), receive(), wait(10 * S)]
     };
@@ -592,8 +591,7 @@ fn a_process_that_is_paused_goes_on_after_its_time() {
 fn messages_between_two_nodes_take_as_long_as_it_is_set() {
     let slow = |micros| Op::SetLatency {
         between: Some((A, B)),
-        min: micros,
-        max: micros,
+        latency: lockstep_core::Latency::range(micros, micros),
     };
     let sender = vec![slow(3 * S), send(2), send(3), wait(S), slow(0), send(2)];
     let scripts = vec![

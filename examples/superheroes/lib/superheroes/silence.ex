@@ -4,7 +4,7 @@ defmodule Superheroes.Silence do
   """
 
   @doc "Calls the function. Depending on `:silence`, its exits are the caller's or come to nothing."
-  @spec handle((() -> term())) :: term()
+  @spec handle((... -> term())) :: term()
   def handle(fun) do
     case Application.fetch_env!(:superheroes, :silence) do
       :crash -> fun.()
