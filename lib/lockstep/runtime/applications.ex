@@ -8,6 +8,7 @@ defmodule Lockstep.Runtime.Applications do
 
   alias Lockstep.Instrument
   alias Lockstep.Runtime.{Call, Context, Ets, Services}
+  alias Lockstep.Runtime.Applications.Diskless
 
   # In the order of their dependencies. Every VM that runs Lockstep has them.
   @started [:kernel, :stdlib, :compiler, :crypto, :elixir, :logger]
@@ -49,23 +50,35 @@ defmodule Lockstep.Runtime.Applications do
     cond do
       ctx == nil -> apply(:application, function, args)
       controlled?(ctx) -> guest(function, args)
-      :ets.member(ctx.store, {:node_env, ctx.node}) -> read_own(ctx, function, args)
+      own?(ctx, args) -> read_own(ctx, function, args)
       true -> apply(:application, function, args)
     end
   end
 
-  # A node that was started with an environment of its own.
+  # Whether the node's settings may differ from the VM's.
+  defp own?(ctx, args), do: List.first(args) in Diskless.apps() or :ets.member(ctx.store, {:node_env, ctx.node})
+
   defp read_own(ctx, :get_env, [app, key | default]) do
-    case {:ets.lookup(ctx.store, {:node_env, ctx.node, app, key}), default} do
-      {[{_, value}], []} -> {:ok, value}
-      {[{_, value}], _} -> value
-      {[], _} -> apply(:application, :get_env, [app, key | default])
+    case {own_value(ctx, app, key), default} do
+      {{:ok, value}, []} -> {:ok, value}
+      {{:ok, value}, _} -> value
+      {nil, _} -> apply(:application, :get_env, [app, key | default])
     end
   end
 
   defp read_own(ctx, function, args) do
     if String.contains?(Atom.to_string(function), "env"), do: Services.ensure(ctx, :application_controller)
     if controlled?(ctx), do: guest(function, args), else: apply(:application, function, args)
+  end
+
+  defp own_value(ctx, app, key) do
+    with [] <- :ets.lookup(ctx.store, {:node_env, ctx.node, app, key}),
+         :error <- Keyword.fetch(Diskless.settings(ctx.node, app), key) do
+      nil
+    else
+      [{_, value}] -> {:ok, value}
+      {:ok, value} -> {:ok, value}
+    end
   end
 
   @doc "Gives a node that is being started its own values of some keys."
@@ -98,9 +111,14 @@ defmodule Lockstep.Runtime.Applications do
     loaded = :ets.match_object(:ac_tab, {{:loaded, :_}, :_})
     :ets.insert(table, Enum.map(loaded, &specification/1))
     :ets.insert(table, :ets.match_object(:ac_tab, {{:env, :_, :_}, :_}))
-    ctx = Context.get()
+    copy_settings(Context.get(), table)
+  end
+
+  # The node's own come last: they count.
+  defp copy_settings(ctx, table) do
+    diskless = for app <- Diskless.apps(), {key, value} <- Diskless.settings(ctx.node, app), do: [app, key, value]
     own = :ets.match(ctx.store, {{:node_env, ctx.node, :"$1", :"$2"}, :"$3"})
-    :ets.insert(table, for([app, key, value] <- own, do: {{:env, app, key}, value}))
+    for [app, key, value] <- diskless ++ own, do: :ets.insert(table, {{:env, app, key}, value})
   end
 
   defp specification({{:loaded, app} = key, specification}) when app in @of_the_vm do

@@ -7,6 +7,7 @@ defmodule Lockstep.Runtime.Escape do
 
   alias Lockstep.EscapeError
   alias Lockstep.Runtime.{Context, Place}
+  alias Lockstep.Runtime.Escape.Answer
 
   @type location :: {String.t() | charlist(), pos_integer()} | nil
 
@@ -14,12 +15,17 @@ defmodule Lockstep.Runtime.Escape do
   @spec call(module(), atom(), [term()], location()) :: term()
   def call(module, function, args, location) do
     case Context.get() do
-      nil ->
-        apply(module, function, args)
+      nil -> apply(module, function, args)
+      ctx -> inside(ctx, module, function, args, location)
+    end
+  end
 
-      ctx ->
-        note(ctx, module, function, length(args), location)
-        apply(module, function, args)
+  defp inside(ctx, module, function, args, location) do
+    with :unknown <- Answer.find(ctx, module, function, args) do
+      note(ctx, module, function, length(args), location)
+      apply(module, function, args)
+    else
+      {:known, answer} -> answer
     end
   end
 

@@ -214,7 +214,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
     {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
     # It makes terms of maps, in the order of their keys.
     {:erl_parse, :native, [{:guest, ~w(abstract)a}]},
-    {:epp, :escape, [{:native, ~w(default_encoding encoding_to_string format_error)a}]},
+    {:epp, :escape, [{:native, ~w(default_encoding encoding_to_string format_error read_encoding_from_binary)a}]},
     {:erts_internal, :escape,
      [{:native, [binary_to_integer: [2], list_to_integer: [2], map_next: [3], mc_refill: [1]]}]},
     {:proplists, :native, [{:guest, ~w(from_map)a}]},

@@ -124,6 +124,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Machine, :erlang, [system_info: [1], statistics: [1]]},
     {R.Machine, :inet, [gethostname: [0]]},
     {R.Machine, :net_adm, [localhost: [0]]},
+    {R.Files, :filename, [absname: [1]]},
     {R.Log, :logger,
      [
        macro_log: [3, 4, 5],
