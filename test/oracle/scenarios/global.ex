@@ -152,6 +152,20 @@ defmodule Oracle.Scenarios.Global do
     {answer, round((took - 4_000) / 7_000), World.nodes(world, a)}
   end
 
+  scenario "R-GL8 names are there once nodes have synchronised", world do
+    [a, b] = World.start(world, 2)
+    one = World.recorder(world, a)
+    World.call(world, a, fn -> :global.register_name(:name, one) end)
+    World.call(world, b, fn -> Node.connect(a) && :global.sync() && :global.whereis_name(:name) end) == one
+  end
+
+  scenario "R-GL8 synchronising without a mesh never ends", world do
+    [a, _b] = World.cluster(world, 2, connect_all: false)
+    syncing = World.spawn(world, a, fn -> :global.sync() end)
+    World.sleep(world, 3_000)
+    World.call(world, a, fn -> Process.alive?(syncing) end)
+  end
+
   # Supervisors of one global child each, on nodes that meet afterwards.
   scenario "R-GL4 supervisors of one global process (S1-5)", world do
     nodes = World.start(world, 3)
