@@ -60,6 +60,8 @@ defmodule Lockstep.Native do
   def abandon(_session, _me, _number), do: err()
   @spec look(session(), id(), pid() | nil) :: next()
   def look(_session, _me, _pid), do: err()
+  @spec lead(session(), id(), pid()) :: next()
+  def lead(_session, _me, _pid), do: err()
   @spec suspend(session(), id(), pid(), boolean()) :: next()
   def suspend(_session, _me, _pid, _once?), do: err()
   @spec resume(session(), id(), pid()) :: next()
@@ -183,6 +185,10 @@ defmodule Lockstep.Native do
   def now(_session), do: err()
   @spec id(session(), pid()) :: id() | nil
   def id(_session, _pid), do: err()
+  @spec of_present_life(session(), pid()) :: boolean()
+  def of_present_life(_session, _pid), do: err()
+  @spec led(session(), pid()) :: natural() | nil
+  def led(_session, _pid), do: err()
   @spec real_pid(session(), pid()) :: pid() | nil
   def real_pid(_session, _pid), do: err()
   @spec node_of(session(), pid()) :: node() | nil

@@ -6,12 +6,14 @@ defmodule Lockstep.Runtime.Leader do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output, Services, Turn}
 
+  @control :nonode@nohost
+
   @doc "`:erlang.group_leader/0`."
   @spec group_leader() :: pid()
   def group_leader do
     case Context.get() do
       nil -> :erlang.group_leader()
-      ctx -> resolve(ctx, ctx.id)
+      ctx -> resolve(ctx, ctx.id, ctx.pid)
     end
   end
 
@@ -27,20 +29,55 @@ defmodule Lockstep.Runtime.Leader do
   defp set(_ctx, _leader, _pid, id) when not is_integer(id), do: :erlang.error(:badarg)
 
   defp set(ctx, leader, pid, id) do
+    case Native.node_of(ctx.session, pid) do
+      node when node == ctx.node -> set_here(ctx, leader, pid, id)
+      node when @control in [node, ctx.node] -> set_at_once(ctx, leader, pid, id)
+      _ -> send_to(ctx, leader, pid)
+    end
+  end
+
+  defp set_here(ctx, leader, pid, id) do
+    set_at_once(ctx, leader, pid, id)
+    Native.alive(ctx.session, pid) or :erlang.error(:badarg)
+  end
+
+  defp set_at_once(ctx, leader, pid, id) do
     Turn.take(Native.look(ctx.session, ctx.id, pid))
-    :ets.insert(ctx.store, {{:leader, id}, leader})
+    :ets.insert(ctx.store, {{:leader, id}, leader, led(ctx, pid)})
     true
   end
 
+  # It takes effect when the signal arrives.
+  defp send_to(ctx, leader, pid) do
+    {:parked, number} = Turn.take(Native.lead(ctx.session, ctx.id, pid))
+    :ets.insert(ctx.store, {number, leader})
+    Turn.note(ctx, fn -> {"group leader of #{inspect(pid)}: #{inspect(leader)}", {pid, leader}} end)
+    true
+  end
+
+  # Under which number somebody on another node has given it one.
+  defp led(ctx, pid), do: Native.led(ctx.session, pid)
+
   @doc "The group leader of a process, for `process_info/2`."
   @spec of(Context.t(), pid()) :: pid()
-  def of(ctx, pid), do: resolve(ctx, Native.id(ctx.session, pid))
+  def of(ctx, pid), do: resolve(ctx, Native.id(ctx.session, pid), pid)
 
-  defp resolve(ctx, id) do
+  defp resolve(ctx, id, pid) do
+    case given(ctx, id, pid) do
+      {:of_node, node} -> default(ctx, node)
+      nil -> default(ctx, ctx.node)
+      leader -> leader
+    end
+  end
+
+  # What was set here counts if nothing has come from elsewhere since.
+  defp given(ctx, id, pid) do
+    led = led(ctx, pid)
+
     case :ets.lookup(ctx.store, {:leader, id}) do
-      [{_, {:of_node, node}}] -> default(ctx, node)
-      [{_, leader}] -> leader
-      [] -> default(ctx, ctx.node)
+      [{_, leader, ^led}] -> leader
+      _ when led != nil -> :ets.lookup_element(ctx.store, led, 2)
+      _ -> nil
     end
   end
 
@@ -54,16 +91,15 @@ defmodule Lockstep.Runtime.Leader do
   @doc "A process started from another node has its parent's group leader: its output goes home."
   @spec share(Context.t(), non_neg_integer()) :: :ok
   def share(parent, id) do
-    :ets.insert_new(parent.store, {{:leader, id}, {:of_node, parent.node}})
+    :ets.insert_new(parent.store, {{:leader, id}, {:of_node, parent.node}, nil})
     :ok
   end
 
   @doc "A new process has its parent's group leader, also on another node."
   @spec inherit(Context.t(), non_neg_integer()) :: :ok
   def inherit(parent, id) do
-    with [{_, leader}] <- :ets.lookup(parent.store, {:leader, parent.id}) do
-      :ets.insert(parent.store, {{:leader, id}, leader})
-    end
+    with leader when leader != nil <- given(parent, parent.id, parent.pid),
+         do: :ets.insert(parent.store, {{:leader, id}, leader, nil})
 
     :ok
   end

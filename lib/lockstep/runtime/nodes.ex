@@ -41,6 +41,19 @@ defmodule Lockstep.Runtime.Nodes do
   defp node_of_maker(_ctx, 0), do: nil
   defp node_of_maker(ctx, number), do: Native.home(ctx.session, (number >>> 32) - 1)
 
+  @doc """
+  Whether a pid is that of a process on another node, or of a former life of the caller's. To the VM they are the same where
+  it takes only its own. A pid of no node at all is not elsewhere.
+  """
+  @spec elsewhere?(Context.t(), pid()) :: boolean()
+  def elsewhere?(ctx, pid) do
+    case Native.node_of(ctx.session, pid) do
+      nil -> false
+      node when node == ctx.node -> not Native.of_present_life(ctx.session, pid)
+      _other -> true
+    end
+  end
+
   @doc "`:erlang.nodes/0`."
   @spec nodes() :: [node()]
   def nodes, do: nodes(:visible)

@@ -21,8 +21,9 @@ defmodule Lockstep.Runtime.Spawning do
   # One clause a function that starts a process: the options it stands for, and its arguments with and without a node.
   for {name, options, fun?} <- [
         {:spawn, Macro.escape(%Options{}), quote(do: is_fun(var!(fun)))},
-        {:spawn_link, Macro.escape(%Options{link?: true}), quote(do: is_fun(var!(fun)))},
-        {:spawn_monitor, Macro.escape(%Options{monitor: {:DOWN, nil}}), quote(do: is_function(var!(fun), 0))}
+        {:spawn_link, Macro.escape(%Options{link?: true, given: [:link]}), quote(do: is_fun(var!(fun)))},
+        {:spawn_monitor, Macro.escape(%Options{monitor: {:DOWN, nil}, given: [:monitor]}),
+         quote(do: is_function(var!(fun), 0))}
       ] do
     @doc "`:erlang.#{name}/1`."
     def unquote(name)(fun) do
@@ -119,14 +120,17 @@ defmodule Lockstep.Runtime.Spawning do
 
     case Turn.take(Native.spawn_request(ctx.session, ctx.id, node, options.link?, options.monitor != nil, wanted)) do
       :noconnection ->
-        not_started(ctx, options)
+        not_started(ctx, node, call, options)
 
       {:requested, id, message} ->
         pid = born(ctx, id, node, call, options)
         Leader.share(ctx, id)
         send(:erlang.self(), {:"$lockstep", message, {@started, ref, :ok, pid}})
         started = with_monitor(pid, if(options.monitor, do: ref), number, options)
-        if Mailbox.await(&outcome(&1, ref), :infinity) == :ok, do: started, else: not_started(ctx, options)
+
+        if Mailbox.await(&outcome(&1, ref), :infinity) == :ok,
+          do: started,
+          else: not_started(ctx, node, call, options)
     end
   end
 
@@ -135,14 +139,31 @@ defmodule Lockstep.Runtime.Spawning do
   defp outcome(_message, _ref), do: :skip
 
   # A process that cannot be started is one that has ended already, on the caller's own node.
-  defp not_started(ctx, options), do: start_at_once(ctx, ctx.node, fn -> exit(:noconnection) end, options)
+  defp not_started(ctx, node, call, options) do
+    start_at_once(ctx, ctx.node, fn -> could_not_start(node, call(call), options.given) end, options)
+  end
+
+  defp could_not_start(node, {module, function, args}, []) do
+    warn("** Can not start ~w:~w,~w on ~w **~n", [module, function, args, node])
+    exit(:noconnection)
+  end
+
+  defp could_not_start(node, {module, function, args}, given) do
+    warn("** Can not start ~w:~w,~w (~w) on ~w **~n", [module, function, args, given, node])
+    exit(:noconnection)
+  end
+
+  defp warn(format, args), do: Call.apply(:error_logger, :warning_msg, [to_charlist(format), args])
+
+  defp call({module, function, args}), do: {module, function, args}
+  defp call(fun), do: {:erlang, :apply, [fun, []]}
 
   defp start_at_once(ctx, node, call, options) do
     {ref, number} = if options.monitor, do: Identity.new_ref(ctx), else: {nil, nil}
 
     case Turn.take(Native.spawn(ctx.session, ctx.id, node, options.link?, number, alias_mode(options))) do
       # The node has gone down since it was asked for.
-      :noconnection -> not_started(ctx, options)
+      :noconnection -> not_started(ctx, node, call, options)
       id -> ctx |> born(id, node, call, options) |> with_monitor(ref, number, options)
     end
   end
@@ -259,6 +280,7 @@ defmodule Lockstep.Runtime.Spawning do
 
       {:requested, id, message} ->
         pid = born(ctx, id, node, call, options)
+        if node != ctx.node, do: Leader.share(ctx, id)
         # It counts when the core says that it has been delivered.
         if success? or failure?, do: send(:erlang.self(), {:"$lockstep", message, {tag, ref, :ok, pid}})
         if monitor?, do: with_monitor(pid, ref, number, options)

@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Timer do
   # Timers. The core knows when one fires; its message is parked in the run's store under the number the core gave.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Nodes, Turn, WrongArgument}
 
   # The VM's clock ends there, and so do the timers; in ms of monotonic time.
   @end_of_time 8_646_911_283_000
@@ -67,7 +67,7 @@ defmodule Lockstep.Runtime.Timer do
   end
 
   # Only processes of the caller's own node can have timers. A pid of no node at all is left to the core to refuse.
-  defp local?(ctx, pid) when is_pid(pid), do: Native.node_of(ctx.session, pid) in [ctx.node, nil]
+  defp local?(ctx, pid) when is_pid(pid), do: not Nodes.elsewhere?(ctx, pid)
   defp local?(_ctx, name), do: is_atom(name)
 
   # When it fires, in microseconds since the start of the run.

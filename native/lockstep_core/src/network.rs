@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::{Deadline, Micros};
 use crate::connection::{ConnectionNumber, Connections, End};
-use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::op::{AutoConnect, ExitClass, Subscription, Target};
 
 /// A simulated node.
@@ -31,6 +31,8 @@ pub(crate) struct Node {
     /// How many connections it has had.
     pub(crate) connections: u32,
     pub(crate) names: BTreeMap<Symbol, ProcessId>,
+    /// Processes with smaller numbers are of a former life of it.
+    pub(crate) first: ProcessId,
     /// Who watches this node, in the order they began to.
     pub(crate) watchers: Vec<Watcher>,
     /// Who on this node wants to hear of all nodes, in the order they said so.
@@ -69,6 +71,7 @@ impl Node {
             phase: None,
             connections: 0,
             names: BTreeMap::new(),
+            first: MAIN,
             watchers: Vec::new(),
             subscribers: Vec::new(),
             late: Vec::new(),
@@ -84,12 +87,13 @@ impl Node {
     }
 
     /// Starts it, without anything that it had before.
-    pub(crate) fn boot(&mut self) {
+    pub(crate) fn boot(&mut self, first: ProcessId) {
         let watchers = std::mem::take(&mut self.watchers);
         *self = Node {
             up: true,
             started: true,
             watchers,
+            first,
             ..Node::new(self.symbol)
         };
     }
@@ -162,6 +166,8 @@ pub(crate) enum Content {
     Link { from: ProcessId, to: ProcessId },
     /// A process on another node takes its link back.
     Unlink { from: ProcessId, to: ProcessId },
+    /// A process on another node gives one here a group leader.
+    Leader { to: ProcessId },
     /// A process on another node wants to watch one here.
     Monitor {
         reference: RefId,

@@ -275,6 +275,8 @@ pub enum Op {
     Access { object: Object, write: bool },
     /// Looks at a process, or at all of them. Whatever the caller has sent to that one has arrived before.
     Look(Option<ProcessId>),
+    /// Gives a process of another node a group leader. Who that is only the BEAM side knows.
+    Lead(ProcessId),
     /// Keeps a process from taking steps until it is resumed as often; with `once`, unless the caller does so already.
     Suspend { process: ProcessId, once: bool },
     /// Takes one suspension back.
@@ -412,6 +414,7 @@ impl Op {
             Op::Link(process)
             | Op::Unlink(process)
             | Op::Signal(process, _)
+            | Op::Lead(process)
             | Op::Suspend { process, .. }
             | Op::Resume(process) => (Object::Process(*process), true),
             Op::Look(process) => (process.map_or(Object::World, Object::Process), false),

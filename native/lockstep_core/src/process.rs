@@ -34,6 +34,8 @@ pub(crate) struct Process {
     /// The timers that are to fire for it. They end with it.
     pub(crate) timers: BTreeSet<RefId>,
     pub(crate) name: Option<Symbol>,
+    /// Under which number a process of another node has last given it a group leader.
+    pub(crate) led: Option<MessageId>,
     /// Whether it owns something shared, which ends with it or goes to others.
     pub(crate) owner: bool,
     /// When the `receive` that it is in times out.
@@ -89,6 +91,7 @@ impl Process {
             expired: false,
             timers: BTreeSet::new(),
             name: None,
+            led: None,
             owner: false,
             receive_until: None,
             deadline: None,

@@ -71,11 +71,13 @@ pub enum Kind {
     Linked,
     Watched,
     Unlinked,
+    Lead,
+    Led,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 58] = [
+    pub const ALL: [Kind; 60] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -134,6 +136,8 @@ impl Kind {
         Kind::Linked,
         Kind::Watched,
         Kind::Unlinked,
+        Kind::Lead,
+        Kind::Led,
     ];
 
     /// Whether this happens to its process, which does nothing itself.
@@ -148,6 +152,7 @@ impl Kind {
                 | Kind::Linked
                 | Kind::Watched
                 | Kind::Unlinked
+                | Kind::Led
         )
     }
 
@@ -212,6 +217,8 @@ impl Kind {
             Kind::Linked => "linked",
             Kind::Watched => "watched",
             Kind::Unlinked => "unlinked",
+            Kind::Lead => "lead",
+            Kind::Led => "led",
         }
     }
 }

@@ -143,6 +143,10 @@ queries! {
         Some(node) => Some(inner.node_atom(node)?),
         None => None,
     };
+    of_present_life(pid: [Term<'a>]) => |env, inner| {
+        inner.id(pid).is_some_and(|process| inner.simulation.is_of_present_life(process))
+    };
+    led(pid: [Term<'a>]) => |env, inner| inner.simulation.led(process(inner, pid)?).map(|id| id.0);
     home(id: [u32]) => |env, inner| match inner.simulation.node_of(ProcessId(id)) {
         Some(node) => Some(inner.node_atom(node)?),
         None => None,

@@ -59,6 +59,7 @@ steps! {
         let all = pid.is_atom();
         Ok(Op::Look(if all { None } else { Some(terms::process(inner, pid)?) }))
     };
+    lead(pid: [Term<'a>]) => |env, inner, _me| Ok(Op::Lead(terms::process(inner, pid)?));
     suspend(pid: [Term<'a>], once: [bool]) => |env, inner, _me| {
         Ok(Op::Suspend { process: terms::process(inner, pid)?, once })
     };

@@ -7,7 +7,7 @@ defmodule Lockstep.Runtime.Ets.Ownership do
   # `Lockstep.Runtime.Turn` drops them.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Identity, Shared, Turn}
+  alias Lockstep.Runtime.{Context, Identity, Nodes, Shared, Turn}
   alias Lockstep.Runtime.Ets.{Operation, Table}
 
   @mark :"$lockstep"
@@ -52,7 +52,7 @@ defmodule Lockstep.Runtime.Ets.Ownership do
   # A virtual pid is to the VM that of a dead process; an heir on another node, however, is none at all.
   defp real_pid(ctx, pid) do
     cond do
-      Native.node_of(ctx.session, pid) not in [ctx.node, nil] -> :on_another_node
+      Nodes.elsewhere?(ctx, pid) -> :on_another_node
       Native.alive(ctx.session, pid) -> Native.real_pid(ctx.session, pid)
       true -> pid
     end

@@ -4,11 +4,11 @@ defmodule Lockstep.Runtime.Spawning.Options do
 
   alias Lockstep.Runtime.Monitor
 
-  defstruct link?: false, monitor: nil, settings: []
+  defstruct link?: false, monitor: nil, settings: [], given: []
 
   @typedoc "The tag of the DOWN message, and how the monitor's alias ends if it has one."
   @type monitor :: {tag :: term(), Lockstep.Native.alias_mode() | nil}
-  @type t :: %__MODULE__{link?: boolean(), monitor: monitor() | nil, settings: [term()]}
+  @type t :: %__MODULE__{link?: boolean(), monitor: monitor() | nil, settings: [term()], given: [term()]}
 
   @typedoc "For `spawn_request`: the tag of the answer, and whether a success and a failure are answered."
   @type reply :: {tag :: term(), success? :: boolean(), failure? :: boolean()}
@@ -18,7 +18,7 @@ defmodule Lockstep.Runtime.Spawning.Options do
   @doc "Reads options; `:error` where the VM would not take them."
   @spec read(term()) :: {:ok, t()} | :error
   def read(options) when is_list(options) and length(options) >= 0 do
-    options = Enum.reduce(options, %__MODULE__{}, &add/2)
+    options = Enum.reduce(options, %__MODULE__{given: options}, &add/2)
     options = %{options | settings: Enum.reverse(options.settings)}
     if options.monitor != :error and settings?(options.settings), do: {:ok, options}, else: :error
   end

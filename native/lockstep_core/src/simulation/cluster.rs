@@ -300,7 +300,8 @@ impl Simulation {
         };
         self.event(Some(me), Kind::StartNode, u64::from(node.0), 0);
         if !self.network.node(node).up {
-            self.network.node_mut(node).boot();
+            let next = ProcessId(self.homes.len() as u32);
+            self.network.node_mut(node).boot(next);
             for other in self.network.connections.neighbours(node) {
                 self.network.connections.side_mut(node, other).used = false;
             }

@@ -387,6 +387,7 @@ impl Simulation {
             Op::Link(process)
             | Op::Unlink(process)
             | Op::Signal(process, _)
+            | Op::Lead(process)
             | Op::Register(_, process)
             | Op::Look(Some(process))
             | Op::Suspend { process, .. }

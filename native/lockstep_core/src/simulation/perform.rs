@@ -37,6 +37,7 @@ impl Simulation {
             } => self.spawn(me, node, link, monitor, alias, request),
             Op::Abandon(reference) => self.abandon(me, reference),
             Op::Look(other) => self.look(me, other),
+            Op::Lead(other) => self.lead(me, other),
             Op::Suspend { process, once } => self.suspend(me, process, once),
             Op::Resume(process) => self.resume(me, process),
             Op::Link(other) => self.link(me, other),
@@ -284,6 +285,16 @@ impl Simulation {
         }
         let number = other.map_or(u64::MAX, |other| u64::from(other.0));
         self.told(me, Kind::Look, number, 0, Grant::Done)
+    }
+
+    fn lead(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        let id = self.next_message();
+        self.event(Some(me), Kind::Lead, id.0, u64::from(other.0));
+        let away = self.home(other);
+        if self.way(self.home(me), away) != Way::Closed && self.alive(other) {
+            self.post(me, other, away, id, Content::Leader { to: other }, true);
+        }
+        Grant::Parked(id)
     }
 
     fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {

@@ -2,7 +2,7 @@
 
 use super::{Activity, Load, Outcome, Simulation, Turn};
 use crate::clock::Micros;
-use crate::ids::{NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
@@ -107,6 +107,17 @@ impl Simulation {
     /// A process's node, also of a dead one.
     pub fn node_of(&self, process: ProcessId) -> Option<NodeId> {
         self.homes.get(process.0 as usize).copied()
+    }
+
+    /// Whether a process is of the present life of its node.
+    pub fn is_of_present_life(&self, process: ProcessId) -> bool {
+        self.node_of(process)
+            .is_some_and(|node| process >= self.network.node(node).first)
+    }
+
+    /// Under which number a process of another node has last given it a group leader.
+    pub fn led(&self, process: ProcessId) -> Option<MessageId> {
+        self.get(process)?.led
     }
 
     /// All nodes ever started, and whether each is up; the control node first.

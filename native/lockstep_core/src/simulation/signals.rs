@@ -364,6 +364,7 @@ impl Simulation {
             }
             Content::TooLate { from, to, monitor } => self.deliver_too_late(id, from, to, monitor),
             Content::Link { from, to } => self.deliver_link(id, from, to),
+            Content::Leader { to } => self.deliver_leader(id, from, to),
             Content::Unlink { from, to } => self.deliver_unlink(id, from, to),
             Content::Monitor { reference, from, to } => self.deliver_monitor(id, reference, from, to),
             Content::Birth {
@@ -423,6 +424,14 @@ impl Simulation {
         self.event(Some(to), Kind::Unlinked, id.0, u64::from(from.0));
         if let Some(entry) = self.living(to) {
             entry.links.remove(&from);
+        }
+    }
+
+    /// A process on another node gives one here a group leader.
+    fn deliver_leader(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
+        self.event(Some(to), Kind::Led, id.0, u64::from(from.0));
+        if let Some(entry) = self.living(to) {
+            entry.led = Some(id);
         }
     }
 
