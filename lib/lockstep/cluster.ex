@@ -75,17 +75,21 @@ defmodule Lockstep.Cluster do
   import Kernel, except: [spawn: 2, spawn_link: 2]
   import Lockstep.Cluster.Arguments
 
-  alias Lockstep.{Native, Runtime}
-  alias Lockstep.Cluster.{Clocks, Durations, Settle, Start}
-  alias Lockstep.Runtime.{Faults, Mesh, Nodes, Turn}
+  alias Lockstep.Cluster.{Clocks, Durations, Run, Settle, Start, StartOptions}
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Faults, Mailbox, Mesh, Nodes, Onlooker, Spawning, Turn}
 
   @control :nonode@nohost
+  @flap [times: 3, down: 1000, up: 1000, mode: :tcp]
 
   @typedoc "What becomes of messages across a partition."
   @type mode :: :drop | :defer | :tcp
 
   @typedoc "How long messages are under way: a range of virtual milliseconds, or several with their weights."
   @type latency :: Range.t() | [{pos_integer(), Range.t()}]
+
+  @typedoc "One node, or several."
+  @type some :: node() | [node(), ...]
 
   @typedoc """
   How a node is started:
@@ -97,7 +101,8 @@ defmodule Lockstep.Cluster do
       the kernel application, `net_ticktime` (seconds), `net_tickintensity`, `dist_auto_connect`, `connect_all` and
       `prevent_overlapping_partitions` count
     * `start:` - a function that is run on it, or an application that is started there with all that it needs. What the
-      function starts may be linked to its process, which stays
+      function starts may be linked to its process, which stays. If it fails, so does the call that starts the node; the
+      node is up then
   """
   @type start_options :: [
           connect: boolean(),
@@ -110,17 +115,19 @@ defmodule Lockstep.Cluster do
   @doc """
   Adds nodes to the cluster and returns their names.
 
-  Nodes that are there already stay as they are; those that were stopped are started again.
+  Nodes that are there already stay as they are; those that were stopped are started again. They are started one after
+  the other, with all that `start:` says.
 
       [a, b] = Lockstep.Cluster.start_nodes([:a, :b])
       [c, d] = Lockstep.Cluster.start_nodes([:c, :d], connect: false, start: :my_app)
   """
   @spec start_nodes([node()], start_options()) :: [node()]
   def start_nodes(names, options \\ []) do
-    ctx = context!("start_nodes/1")
+    ctx = context!("start_nodes/2")
     names!(names)
-    start_options!(options)
-    for name <- names, {name, true} not in Native.nodes(ctx.session), do: Start.start(ctx, name, options)
+    if @control in names, do: error({:control_node, "started"})
+    options = StartOptions.check!(options)
+    Enum.each(names, &Start.start(ctx, &1, options))
     Faults.begin(ctx)
     names
   end
@@ -147,84 +154,52 @@ defmodule Lockstep.Cluster do
   The node of a process, dead or alive.
   """
   @spec node_of(pid()) :: node()
-  def node_of(pid) do
-    ctx = context!("node_of/1")
-    (is_pid(pid) && Native.node_of(ctx.session, pid)) || error({:unknown_process, pid})
-  end
+  def node_of(pid), do: process!(context!("node_of/1"), pid)
 
   @doc """
   Starts a process on a node, whatever the network does, and returns its pid.
 
+  If the node goes down at that moment, the pid is that of a process that has ended.
+
       Lockstep.Cluster.spawn(:a, fn -> send({:server, :b}, :hello) end)
   """
   @spec spawn(node(), (... -> term())) :: pid()
-  def spawn(node, fun) when is_function(fun, 0), do: start_process(context!("spawn/2"), node, fun, link?: false)
+  def spawn(node, fun), do: start_process(context!("spawn/2"), node, fun, link?: false)
 
   @doc """
   As `spawn/2`, and links the process to the caller.
   """
   @spec spawn_link(node(), (... -> term())) :: pid()
-  def spawn_link(node, fun) when is_function(fun, 0),
-    do: start_process(context!("spawn_link/2"), node, fun, link?: true)
+  def spawn_link(node, fun), do: start_process(context!("spawn_link/2"), node, fun, link?: true)
 
   defp start_process(ctx, node, fun, options) do
+    function!(fun)
     up!(ctx, node)
-    Runtime.Spawning.spawn_on(node, fun, options)
+    Spawning.spawn_on(node, fun, options)
   end
 
   @doc """
-  Runs the function in a process on a node, waits for it and returns its result.
+  Runs the function in a process on a node, waits for it and returns its result, whatever the network does.
 
   If the function raises, exits or throws, so does this call. If its process is killed or its node stops, the call
-  exits with the reason.
+  exits with the reason. On a node that is paused it waits until that goes on.
 
       :b = Lockstep.Cluster.run(:b, fn -> Node.self() end)
   """
   @spec run(node(), (... -> result)) :: result when result: term()
-  def run(node, fun) when is_function(fun, 0) do
+  def run(node, fun) do
     ctx = context!("run/2")
+    function!(fun)
     up!(ctx, node)
-    if Runtime.Onlooker.looking?(), do: Runtime.Onlooker.from(node, fun), else: run_there(node, fun)
+    if Onlooker.looking?(), do: Onlooker.from(node, fun), else: Run.run(ctx, node, fun)
   end
-
-  defp run_there(node, fun) do
-    tag = Runtime.Unique.make_ref()
-    caller = Runtime.Process.self()
-    body = fn -> Runtime.Message.send(caller, {tag, outcome(fun)}) end
-    {_pid, monitor} = Runtime.Spawning.spawn_on(node, body, monitor: {:DOWN, nil})
-    await(tag, monitor)
-  end
-
-  defp outcome(fun) do
-    {:ok, Runtime.Call.apply(fun, [])}
-  catch
-    kind, reason -> {kind, reason, Runtime.Stack.clean(__STACKTRACE__)}
-  end
-
-  defp await(tag, monitor) do
-    case Runtime.Mailbox.await(&answer(&1, tag, monitor), :infinity) do
-      {:down, reason} ->
-        exit(reason)
-
-      outcome ->
-        Runtime.Monitor.demonitor(monitor, [:flush])
-        result(outcome)
-    end
-  end
-
-  defp answer({tag, outcome}, tag, _monitor), do: {:ok, outcome}
-  defp answer({:DOWN, monitor, :process, _pid, reason}, _tag, monitor), do: {:ok, {:down, reason}}
-  defp answer(_message, _tag, _monitor), do: :skip
-
-  defp result({:ok, value}), do: value
-  defp result({kind, reason, stack}), do: :erlang.raise(kind, reason, stack)
 
   @doc """
   Stops a node.
 
   All its processes are killed at once; none runs `terminate`. Monitors of them fire with the reason `:nodedown`, and
   who watches the node (`monitor_node/1`, `Node.monitor/2`) gets `{:nodedown, node}`. For what a real node does that ends
-  see `crash_node/1`.
+  see `crash_node/1`. Does nothing if the node is down.
   """
   @spec stop_node(node()) :: :ok
   def stop_node(node) do
@@ -238,7 +213,7 @@ defmodule Lockstep.Cluster do
 
   All its processes are killed at once. Of what they sent last a part arrives, in order. The other nodes learn of the end
   when they are told, each at its own time: links and monitors fire with `:noconnection`. A node that is cut off at the
-  moment learns of it by its silence.
+  moment learns of it by its silence. Does nothing if the node is down.
 
       Lockstep.Cluster.crash_node(:a)
       Lockstep.Cluster.start_node(:a)
@@ -253,7 +228,8 @@ defmodule Lockstep.Cluster do
   @doc """
   Starts a node that was stopped: no processes, no names, no tables. Processes it had before stay dead.
 
-  Does nothing if the node is up. See `t:start_options/0`; a function or an application alone stands for `start:`.
+  It is not started as it was before, but as the options say (`t:start_options/0`; a function or an application alone
+  stands for `start:`). Does nothing if the node is up.
 
       Lockstep.Cluster.start_node(:a)
       Lockstep.Cluster.start_node(:a, :my_app)
@@ -261,9 +237,10 @@ defmodule Lockstep.Cluster do
   """
   @spec start_node(node(), start_options() | atom() | (... -> term())) :: :ok
   def start_node(node, start \\ []) do
-    ctx = context!("start_node/1")
-    options = start_options!(if is_list(start), do: start, else: [start: start])
-    if known?(ctx, node), do: :ok, else: Start.start(ctx, node, options)
+    ctx = context!("start_node/2")
+    options = StartOptions.read!(start)
+    ordinary!(ctx, node, "started")
+    Start.start(ctx, node, options)
   end
 
   @doc """
@@ -271,7 +248,7 @@ defmodule Lockstep.Cluster do
   up after `net_ticktime`.
 
   What is sent to it waits. When it goes on (`resume_node/1`) it handles that first, even what was sent over a connection
-  that the sender gave up long ago.
+  that the sender gave up long ago. If a process pauses its own node, it is the last that it does until then.
   """
   @spec pause_node(node()) :: :ok
   def pause_node(node), do: set_pause(context!("pause_node/1"), node, true)
@@ -283,7 +260,7 @@ defmodule Lockstep.Cluster do
   def resume_node(node), do: set_pause(context!("resume_node/1"), node, false)
 
   defp set_pause(ctx, node, pause?) do
-    ordinary!(ctx, node, "paused")
+    ordinary!(ctx, node, if(pause?, do: "paused", else: "resumed"))
     up!(ctx, node)
     Mesh.ensure(ctx)
     text = "#{if pause?, do: "pause", else: "resume"} node #{inspect(node)}"
@@ -291,7 +268,9 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Stops one process for a time, in virtual milliseconds.
+  Stops one process for a time, in virtual milliseconds; the caller goes on, unless it stops itself.
+
+  Messages for it wait. Of several pauses at a time the last counts that ends. Does nothing if the process is dead.
 
       Lockstep.Cluster.pause(server, 3_000)
   """
@@ -299,7 +278,7 @@ defmodule Lockstep.Cluster do
   def pause(pid, milliseconds) do
     ctx = context!("pause/2")
     time!(milliseconds, :invalid_time)
-    unless is_pid(pid) and Native.node_of(ctx.session, pid), do: error({:unknown_process, pid})
+    process!(ctx, pid)
     next = Native.pause(ctx.session, ctx.id, pid, milliseconds * 1000)
     command(ctx, next, "pause #{inspect(pid)} for #{milliseconds} ms", {pid, milliseconds})
   end
@@ -330,7 +309,7 @@ defmodule Lockstep.Cluster do
   """
   @spec partition([node()], [node()]) :: :ok
   @spec partition([[node()]], mode()) :: :ok
-  def partition(groups, mode) when is_atom(mode) and mode != [], do: cut(context!("partition/2"), groups, mode)
+  def partition(groups, mode) when is_atom(mode), do: cut(context!("partition/2"), groups, mode)
   def partition(group, other), do: cut(context!("partition/2"), [group, other], :drop)
 
   @doc """
@@ -357,9 +336,9 @@ defmodule Lockstep.Cluster do
       Lockstep.Cluster.partition_oneway(:a, :b)
       Lockstep.Cluster.partition_oneway([:a, :b], [:c], :drop)
   """
-  @spec partition_oneway(node() | [node()], node() | [node()], mode()) :: :ok
+  @spec partition_oneway(some(), some(), mode()) :: :ok
   def partition_oneway(from, to, mode \\ :tcp) do
-    ctx = context!("partition_oneway/2")
+    ctx = context!("partition_oneway/3")
     mode!(mode)
     {from, to} = ways!(ctx, from, to, "partitioned")
     if mode == :tcp, do: Mesh.ensure(ctx)
@@ -374,7 +353,8 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Heals every partition. Deferred messages are delivered, in the order they were sent, before it returns.
+  Heals every partition, in one direction or both. Deferred messages are delivered, in the order they were sent, before
+  it returns. What `hold/2` holds back stays held.
   """
   @spec heal() :: :ok
   def heal, do: heal_in(context!("heal/0"), :all, "heal")
@@ -385,7 +365,7 @@ defmodule Lockstep.Cluster do
   @spec heal(node()) :: :ok
   def heal(node) do
     ctx = context!("heal/1")
-    ordinary!(ctx, node, "partitioned")
+    ordinary!(ctx, node, "healed")
     heal_in(ctx, {:node, node}, "heal #{inspect(node)}")
   end
 
@@ -395,7 +375,7 @@ defmodule Lockstep.Cluster do
   @spec heal(node(), node()) :: :ok
   def heal(a, b) do
     ctx = context!("heal/2")
-    pair!(ctx, a, b, "partitioned")
+    pair!(ctx, a, b, "healed")
     heal_in(ctx, {:between, a, b}, "heal #{inspect(a)} - #{inspect(b)}")
   end
 
@@ -406,7 +386,7 @@ defmodule Lockstep.Cluster do
 
       Lockstep.Cluster.hold(:a, :b)
   """
-  @spec hold(node() | [node()], node() | [node()]) :: :ok
+  @spec hold(some(), some()) :: :ok
   def hold(from, to) do
     ctx = context!("hold/2")
     {from, to} = ways!(ctx, from, to, "held back")
@@ -417,17 +397,17 @@ defmodule Lockstep.Cluster do
   @doc """
   Releases what `hold/2` holds back; it arrives in order, when the schedule says so.
   """
-  @spec release(node() | [node()], node() | [node()]) :: :ok
+  @spec release(some(), some()) :: :ok
   def release(from, to) do
     ctx = context!("release/2")
-    {from, to} = ways!(ctx, from, to, "held back")
+    {from, to} = ways!(ctx, from, to, "released")
     text = "release #{inspect(from)} -> #{inspect(to)}"
     command(ctx, Native.release(ctx.session, ctx.id, from, to), text, {from, to})
   end
 
   @doc """
   Closes the connection between two nodes, as `Node.disconnect/1` on the first does: that side knows at once, the other
-  learns of it. Whether there was one.
+  learns of it. Returns whether there was one.
   """
   @spec disconnect(node(), node()) :: boolean()
   def disconnect(a, b) do
@@ -440,7 +420,8 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Connects two nodes at once, without any message. Whether they are connected then.
+  Connects two nodes at once, without any message and whatever their cookies are. Returns whether they are connected
+  then: not if they are cut off from each other, or one of them is down.
   """
   @spec connect(node(), node()) :: boolean()
   def connect(a, b) do
@@ -467,36 +448,25 @@ defmodule Lockstep.Cluster do
   def flap(a, b, options \\ []) do
     ctx = context!("flap/3")
     pair!(ctx, a, b, "partitioned")
-    %{times: times, down: down, up: up, mode: mode} = flap_options!(options)
+    %{times: times, down: down, up: up, mode: mode} = options!(options, @flap, &flap_option?/1)
 
     for _ <- 1..times//1 do
-      partition([a], [b], mode)
-      Runtime.Mailbox.pause(down)
-      heal(a, b)
-      Runtime.Mailbox.pause(up)
+      cut(ctx, [[a], [b]], mode)
+      Mailbox.pause(down)
+      heal_in(ctx, {:between, a, b}, "heal #{inspect(a)} - #{inspect(b)}")
+      Mailbox.pause(up)
     end
 
     :ok
   end
 
-  defp flap_options!(options) do
-    defaults = [times: 3, down: 1000, up: 1000, mode: :tcp]
-    unless Keyword.keyword?(options), do: error({:not_options, options})
-
-    for {option, _} <- options,
-        not Keyword.has_key?(defaults, option),
-        do: error({:unknown_option, option, Keyword.keys(defaults)})
-
-    all = Map.new(Keyword.merge(defaults, options))
-    mode!(all.mode)
-    for option <- [:times, :down, :up], do: time!(all[option], :invalid_time)
-    all
-  end
+  defp flap_option?({:mode, mode}), do: mode?(mode)
+  defp flap_option?({_option, count}), do: time?(count)
 
   @doc """
   Sets how long messages between nodes are under way: a range of virtual milliseconds, or several with their weights.
 
-  How long each takes is up to the schedule. The default is `0..10`.
+  How long each takes is up to the schedule; it counts for what is sent from then on. The default is `0..10`.
 
       Lockstep.Cluster.set_latency(50..200)
       Lockstep.Cluster.set_latency([{9, 0..5}, {1, 500..1_000}])
@@ -520,7 +490,7 @@ defmodule Lockstep.Cluster do
   end
 
   @doc """
-  Sets how long messages between two nodes are under way, in both directions. See `set_latency/1`.
+  Sets how long messages between two nodes are under way, in both directions. It wins over `set_latency/1`, which see.
 
       Lockstep.Cluster.set_latency(:a, :b, 50..200)
   """
@@ -573,8 +543,9 @@ defmodule Lockstep.Cluster do
   Ends all faults and waits until the cluster has come to rest, so that convergence can be asserted.
 
   Partitions heal, held messages are released, paused nodes go on, nodes that were stopped or have crashed are started
-  again as they were first started, and every two nodes are connected. Then virtual time passes: as long as messages
-  between nodes are under way, and `quiet:` more (default 1,000 virtual ms), for at most `within:` (default 120,000).
+  again as they were started last, and every two nodes are connected whose cookies allow it. Latencies and clocks stay as
+  they are. Then virtual time passes, until no message between nodes has been under way for `quiet:` (default 1,000
+  virtual ms). A cluster that never is quiet, because it gossips for example, gets `within:` (default 120,000).
 
       Lockstep.Cluster.settle()
       assert Lockstep.Cluster.run(:a, &MyApp.state/0) == Lockstep.Cluster.run(:b, &MyApp.state/0)

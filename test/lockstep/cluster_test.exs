@@ -2,24 +2,12 @@ defmodule Lockstep.ClusterTest do
   use ExUnit.Case, async: true
   use Lockstep
 
-  alias Lockstep.{Cluster, ClusterError, OutsideRunError, Runner}
+  alias Lockstep.{Cluster, Runner}
 
   # Processes may be held back for longer than the usual 100 ms.
   @wait 60_000
 
   defp run(fun, options \\ []), do: Runner.run(fun, Keyword.merge([seeds: 20], options))
-
-  # The reason for which a call inside a run, with the nodes :a and :b, is refused.
-  defp reason(fun) do
-    body = fn ->
-      Cluster.start_nodes([:a, :b])
-      fun.()
-    end
-
-    {:failed, failure} = Runner.explore(body, seeds: 1)
-    assert {:crash, :error, %ClusterError{reason: reason}, _stack} = failure.error
-    reason
-  end
 
   # Answers its node's name to who asks, for ever.
   defp echo(test) do
@@ -156,11 +144,6 @@ defmodule Lockstep.ClusterTest do
         refute_receive _, 1
       end)
     end
-
-    test "nothing can be spawned on a node that is down" do
-      assert {:node_down, :a} == reason(fn -> Cluster.stop_node(:a) && Cluster.spawn(:a, fn -> :ok end) end)
-      assert {:node_down, :a} == reason(fn -> Cluster.stop_node(:a) && Cluster.run(:a, fn -> :ok end) end)
-    end
   end
 
   describe "partition and heal/0" do
@@ -243,69 +226,6 @@ defmodule Lockstep.ClusterTest do
         end,
         max_stall: 0
       )
-    end
-  end
-
-  describe "bad input" do
-    test "unknown nodes" do
-      assert {:unknown_node, :x, [:nonode@nohost, :a, :b]} = reason(fn -> Cluster.spawn(:x, fn -> :ok end) end)
-      assert {:unknown_node, :x, _} = reason(fn -> Cluster.run(:x, fn -> :ok end) end)
-      assert {:unknown_node, :x, _} = reason(fn -> Cluster.stop_node(:x) end)
-      assert {:unknown_node, :x, _} = reason(fn -> Cluster.start_node(:x) end)
-      assert {:unknown_node, :x, _} = reason(fn -> Cluster.monitor_node(:x) end)
-      assert {:unknown_node, :x, _} = reason(fn -> Cluster.partition([:a], [:x]) end)
-    end
-
-    test "what is no node or process at all" do
-      assert {:not_nodes, "a"} = reason(fn -> Cluster.start_nodes("a") end)
-      assert {:not_nodes, [nil]} = reason(fn -> Cluster.start_nodes([nil]) end)
-      assert {:not_a_node, "a"} = reason(fn -> Cluster.stop_node("a") end)
-      assert {:not_nodes, :a} = reason(fn -> Cluster.partition(:a, [:b]) end)
-      assert {:unknown_process, :a} = reason(fn -> Cluster.node_of(:a) end)
-    end
-
-    test "groups that overlap or are empty, and unknown modes" do
-      assert {:overlapping_groups, :b} = reason(fn -> Cluster.partition([:a, :b], [:b]) end)
-      assert {:empty_group, _} = reason(fn -> Cluster.partition([:a], []) end)
-      assert {:empty_group, _} = reason(fn -> Cluster.partition([[:a]]) end)
-      assert {:unknown_mode, :slow} = reason(fn -> Cluster.partition([:a], [:b], :slow) end)
-      assert {:unknown_mode, "drop"} = reason(fn -> Cluster.partition([:a], [:b], "drop") end)
-    end
-
-    test "the control node is left alone" do
-      assert {:control_node, _} = reason(fn -> Cluster.stop_node(:nonode@nohost) end)
-      assert {:control_node, _} = reason(fn -> Cluster.partition([:nonode@nohost], [:a]) end)
-    end
-
-    test "a negative tick time" do
-      assert {:invalid_ticktime, -1} = reason(fn -> Cluster.set_ticktime(-1) end)
-      assert {:invalid_ticktime, 1.5} = reason(fn -> Cluster.set_ticktime(1.5) end)
-    end
-
-    test "a call outside a run" do
-      error = assert_raise(OutsideRunError, fn -> Cluster.start_nodes([:a]) end)
-      assert Exception.message(error) =~ "Lockstep.Cluster.start_nodes/1 was called outside a run"
-      assert_raise OutsideRunError, fn -> Cluster.heal() end
-      assert_raise OutsideRunError, fn -> Cluster.run(:a, fn -> :ok end) end
-      assert_raise OutsideRunError, fn -> Lockstep.send(self(), :x) end
-      assert_raise OutsideRunError, fn -> Lockstep.now() end
-    end
-
-    test "every reason has a text that ends with a remedy" do
-      for reason <- [
-            {:not_a_node, 1},
-            {:not_nodes, 1},
-            {:unknown_node, :x, [:a]},
-            {:node_down, :a},
-            {:control_node, "stopped"},
-            {:unknown_process, 1},
-            {:overlapping_groups, :a},
-            {:empty_group, [[]]},
-            {:unknown_mode, :x},
-            {:invalid_ticktime, -1}
-          ] do
-        assert Exception.message(%ClusterError{reason: reason}) =~ "; "
-      end
     end
   end
 end

@@ -9,7 +9,7 @@ defmodule Lockstep.Cluster.Arguments do
   @modes [:drop, :defer, :tcp]
   # Virtual ms between two looks at a node that is to come back.
   @every 100
-  @start_options [:connect, :hidden, :cookie, :env, :start]
+  @most 4_294_967_295
 
   @doc "The run that the caller belongs to."
   @spec context!(String.t()) :: Context.t()
@@ -61,20 +61,21 @@ defmodule Lockstep.Cluster.Arguments do
   @doc "Names for nodes."
   @spec names!(term()) :: :ok
   def names!(names) do
-    unless proper_list?(names) and Enum.all?(names, &name?/1), do: error({:not_nodes, names})
-    if @control in names, do: error({:control_node, "started"}), else: :ok
+    if proper_list?(names) and Enum.all?(names, &name?/1), do: :ok, else: error({:not_nodes, names})
   end
 
   defp name?(name), do: is_atom(name) and name not in [nil, true, false, :undefined]
 
-  defp proper_list?(list), do: is_list(list) and not List.improper?(list)
+  @doc "Whether it is a list with an end."
+  @spec proper_list?(term()) :: boolean()
+  def proper_list?(list), do: is_list(list) and not List.improper?(list)
 
   @doc "Groups of nodes, no node in two of them."
   @spec groups!(Context.t(), term()) :: :ok
   def groups!(ctx, groups) do
-    for group <- List.wrap(groups), do: unless(proper_list?(group), do: error({:not_nodes, group}))
-    for group <- List.wrap(groups), do: names!(group)
-    if length(List.wrap(groups)) < 2 or [] in groups, do: error({:empty_group, groups})
+    unless proper_list?(groups), do: error({:not_nodes, groups})
+    Enum.each(groups, &names!/1)
+    if length(groups) < 2 or [] in groups, do: error({:empty_group, groups})
     nodes = Enum.concat(groups)
     for node <- nodes, do: ordinary!(ctx, node, "partitioned")
 
@@ -96,13 +97,19 @@ defmodule Lockstep.Cluster.Arguments do
 
   @doc "A partition mode."
   @spec mode!(term()) :: :ok
-  def mode!(mode), do: if(mode in @modes, do: :ok, else: error({:unknown_mode, mode}))
+  def mode!(mode), do: if(mode?(mode), do: :ok, else: error({:unknown_mode, mode}))
+
+  @doc "Whether it is a partition mode."
+  @spec mode?(term()) :: boolean()
+  def mode?(mode), do: mode in @modes
 
   @doc "A number of virtual milliseconds."
   @spec time!(term(), atom()) :: :ok
-  def time!(time, reason) do
-    if is_integer(time) and time >= 0 and time <= 4_294_967_295, do: :ok, else: error({reason, time})
-  end
+  def time!(time, reason), do: if(time?(time), do: :ok, else: error({reason, time}))
+
+  @doc "Whether it is a number of virtual milliseconds."
+  @spec time?(term()) :: boolean()
+  def time?(time), do: is_integer(time) and time in 0..@most
 
   @doc "A range of virtual milliseconds, or several with their weights; always the latter."
   @spec latency!(term()) :: [{pos_integer(), Range.t()}]
@@ -118,42 +125,31 @@ defmodule Lockstep.Cluster.Arguments do
   defp weighted?({weight, %Range{} = range}) when is_integer(weight) and weight in 1..1_000_000, do: times?(range)
   defp weighted?(_other), do: false
 
-  defp times?(%Range{first: first, last: last, step: 1}), do: first >= 0 and last >= first and last <= 4_294_967_295
+  defp times?(%Range{first: first, last: last, step: 1}), do: first >= 0 and last in first..@most//1
   defp times?(_range), do: false
 
-  @doc "The options of a start."
-  @spec start_options!(term()) :: keyword()
-  def start_options!(options) do
+  @doc "A function without arguments."
+  @spec function!(term()) :: :ok
+  def function!(fun), do: if(is_function(fun, 0), do: :ok, else: error({:not_a_function, fun}))
+
+  @doc "The pid of a process of the run, dead or alive; its node."
+  @spec process!(Context.t(), term()) :: node()
+  def process!(ctx, pid), do: (is_pid(pid) && Native.node_of(ctx.session, pid)) || error({:unknown_process, pid})
+
+  @doc """
+  Options, as a map. `defaults` has all there are; a value fits if `fits?`, which is given it with its option, says so.
+  """
+  @spec options!(term(), keyword(), ({atom(), term()} -> boolean())) :: map()
+  def options!(options, defaults, fits?) do
     unless Keyword.keyword?(options), do: error({:not_options, options})
-    Enum.each(options, &start_option!/1)
-    options
+
+    for {option, _} = pair <- options do
+      unless Keyword.has_key?(defaults, option), do: error({:unknown_option, option, Keyword.keys(defaults)})
+      unless fits?.(pair), do: error({:bad_option, pair})
+    end
+
+    defaults |> Keyword.merge(options) |> Map.new()
   end
-
-  defp start_option!({option, value}) when option in [:connect, :hidden] and is_boolean(value), do: :ok
-  defp start_option!({:cookie, cookie}) when is_atom(cookie) and cookie != nil, do: :ok
-  defp start_option!({:start, start}) when is_function(start, 0) or (is_atom(start) and start != nil), do: :ok
-
-  defp start_option!({:env, env} = option) do
-    unless Keyword.keyword?(env) and Enum.all?(env, &Keyword.keyword?(elem(&1, 1))), do: error({:bad_option, option})
-    Enum.each(Keyword.get(env, :kernel, []), &kernel!/1)
-  end
-
-  defp start_option!({option, _} = pair) when option in @start_options, do: error({:bad_option, pair})
-  defp start_option!({option, _}), do: error({:unknown_option, option, @start_options})
-
-  defp kernel!({:net_ticktime, seconds}) when is_integer(seconds) and seconds > 0, do: :ok
-  defp kernel!({:net_tickintensity, count}) when count in 4..1000, do: :ok
-  defp kernel!({:dist_auto_connect, value}) when value in [:never, :once], do: :ok
-
-  defp kernel!({option, value})
-       when option in [:connect_all, :prevent_overlapping_partitions] and is_boolean(value),
-       do: :ok
-
-  defp kernel!({option, _} = pair)
-       when option in ~w(net_ticktime net_tickintensity dist_auto_connect connect_all prevent_overlapping_partitions)a,
-       do: error({:bad_option, {:env, [kernel: [pair]]}})
-
-  defp kernel!(_other), do: :ok
 
   @doc "Raises a `Lockstep.ClusterError`."
   @spec error(tuple()) :: no_return()

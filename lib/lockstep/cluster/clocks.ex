@@ -5,40 +5,47 @@ defmodule Lockstep.Cluster.Clocks do
   import Lockstep.Cluster.Arguments
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Clock, Context, Message, Turn}
+  alias Lockstep.Runtime.{Clock, Context, Message, Spawning, Turn}
 
+  # Virtual ms: about thirty years.
   @limit 1_000_000_000_000
+  @options [offset: nil, jump: 0, drift: nil]
 
   @doc "Sets the clock of a node."
   @spec set(Context.t(), node(), keyword(integer())) :: :ok
   def set(ctx, node, options) do
-    unless Keyword.keyword?(options) and options != [], do: error({:not_options, options})
-    Enum.each(options, &check/1)
+    %{offset: offset, jump: jump, drift: drift} = options!(options, @options, &fits?/1)
+    if options == [], do: error({:not_options, options})
     Turn.take(Native.access(ctx.session, ctx.id, Clock.object(), true))
     now = Native.now(ctx.session)
-    before = Clock.skew_at(ctx, node, now)
-    offset = Keyword.get(options, :offset, div(before, 1000)) + Keyword.get(options, :jump, 0)
-
-    micros =
-      if Keyword.has_key?(options, :offset), do: offset * 1000, else: before + Keyword.get(options, :jump, 0) * 1000
-
-    drift = Keyword.get(options, :drift, Clock.drift(ctx, node))
-    :ets.insert(ctx.store, {{:clock, node}, micros, drift, now})
-    Turn.note(ctx, fn -> {"set the clock of #{inspect(node)}: #{inspect(options)}", {node, options}} end)
+    ahead = if(offset, do: offset * 1000, else: Clock.skew_at(ctx, node, now)) + jump * 1000
+    :ets.insert(ctx.store, {{:clock, node}, ahead, drift || Clock.drift(ctx, node), now})
+    Turn.note(ctx, fn -> {"set the clock of #{inspect(node)}: #{words(options)}", {node, options}} end)
     tell(ctx, node, Clock.time_offset_of(ctx, node))
   end
 
-  defp check({option, value}) when option in [:offset, :jump] and is_integer(value) and abs(value) <= @limit, do: :ok
-  defp check({:drift, value}) when is_integer(value) and abs(value) < 1_000_000, do: :ok
-  defp check({option, _} = pair) when option in [:offset, :jump, :drift], do: error({:bad_option, pair})
-  defp check({option, _}), do: error({:unknown_option, option, [:offset, :jump, :drift]})
+  defp fits?({:drift, ppm}), do: is_integer(ppm) and abs(ppm) < 1_000_000
+  defp fits?({_offset_or_jump, ms}), do: is_integer(ms) and abs(ms) <= @limit
 
-  # Erlang: monitor(time_offset, clock_service).
+  defp words(options), do: Enum.map_join(options, ", ", &word/1)
+
+  defp word({:drift, ppm}), do: "drift #{ppm} us a second"
+  defp word({option, ms}), do: "#{option} #{ms} ms"
+
+  # Erlang: monitor(time_offset, clock_service). It is the node itself that notices, whoever is cut off from it.
   defp tell(ctx, node, offset) do
-    for [pid, ref, tag] <- :ets.match(ctx.store, {{:clock_monitor, node, :_}, :"$1", :"$2", :"$3"}) |> Enum.sort() do
-      Message.send(pid, {tag, ref, :time_offset, :clock_service, offset})
+    case :ets.match(ctx.store, {{:clock_monitor, node, :_}, :"$1", :"$2", :"$3"}) do
+      [] -> :ok
+      monitors -> tell_there(ctx, node, Enum.sort(monitors), offset)
+    end
+  end
+
+  defp tell_there(ctx, node, monitors, offset) do
+    body = fn ->
+      for [pid, ref, tag] <- monitors, do: Message.send(pid, {tag, ref, :time_offset, :clock_service, offset})
     end
 
+    Native.daemon(ctx.session, Spawning.spawn_on(node, body, []))
     :ok
   end
 end

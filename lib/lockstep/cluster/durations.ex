@@ -30,18 +30,12 @@ defmodule Lockstep.Cluster.Durations do
   defp near(time, 5), do: div(time, 10)
 
   defp read(options) do
-    unless Keyword.keyword?(options), do: error({:not_options, options})
-    Enum.each(options, &check/1)
-    %{around: List.wrap(options[:around] || @default), up_to: options[:up_to] || @most}
+    options = options!(options, [around: @default, up_to: @most], &fits?/1)
+    %{options | around: List.wrap(options.around)}
   end
 
-  defp check({:around, times} = pair) do
-    times = List.wrap(times)
-    unless times != [] and Enum.all?(times, &time?/1), do: error({:bad_option, pair})
-  end
+  defp fits?({:around, times}) when is_list(times),
+    do: times != [] and proper_list?(times) and Enum.all?(times, &time?/1)
 
-  defp check({:up_to, time} = pair), do: unless(time?(time), do: error({:bad_option, pair}))
-  defp check({option, _}), do: error({:unknown_option, option, [:around, :up_to]})
-
-  defp time?(time), do: is_integer(time) and time in 0..@most
+  defp fits?({_option, time}), do: time?(time)
 end

@@ -6,7 +6,7 @@ defmodule Lockstep.Cluster.Settle do
 
   alias Lockstep.Cluster.Start
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Faults, Mailbox, Turn}
+  alias Lockstep.Runtime.{Connections, Context, Faults, Mailbox, Turn}
 
   @control :nonode@nohost
   @defaults [quiet: 1000, within: 120_000]
@@ -16,37 +16,42 @@ defmodule Lockstep.Cluster.Settle do
   @doc "Mends everything and waits until nothing is under way between nodes."
   @spec settle(Context.t(), keyword()) :: :ok
   def settle(ctx, options) do
-    unless Keyword.keyword?(options), do: error({:not_options, options})
-
-    for {option, _} <- options,
-        not Keyword.has_key?(@defaults, option),
-        do: error({:unknown_option, option, Keyword.keys(@defaults)})
-
-    %{quiet: quiet, within: within} = Map.new(Keyword.merge(@defaults, options))
-    time!(quiet, :invalid_time)
-    time!(within, :invalid_time)
+    %{quiet: quiet, within: within} = options!(options, @defaults, fn {_, time} -> time?(time) end)
     Faults.stop(ctx)
     mend(ctx)
     rest(ctx, quiet, within)
   end
 
   defp mend(ctx) do
-    nodes = for {node, _up?} <- Native.nodes(ctx.session), node != @control, do: node
+    nodes = for {node, _up?} <- ordinary(ctx), do: node
     Turn.take(Native.heal(ctx.session, ctx.id, :all))
-    Turn.note(ctx, fn -> {"settle: heal, release, resume, restart", nodes} end)
+    Turn.note(ctx, fn -> {"settle: heal, release, resume and restart all", nodes} end)
     Turn.take(Native.release(ctx.session, ctx.id, nodes, nodes))
-
-    for {node, true} <- Native.nodes(ctx.session),
-        node != @control,
-        do: Turn.take(Native.pause_node(ctx.session, ctx.id, node, false))
-
-    for {node, false} <- Native.nodes(ctx.session), do: Start.again(ctx, node)
+    for node <- up(ctx), do: Turn.take(Native.pause_node(ctx.session, ctx.id, node, false))
   end
 
-  # `global` may still take a connection down that it believes to be part of an overlapping partition.
+  defp ordinary(ctx), do: for({node, _up?} = entry <- Native.nodes(ctx.session), node != @control, do: entry)
+
+  defp up(ctx), do: for({node, true} <- ordinary(ctx), do: node)
+
+  # Time in which nothing was under way between nodes counts as quiet.
+  defp rest(ctx, quiet, left), do: rest(ctx, quiet, quiet, left)
+
+  defp rest(_ctx, quiet_left, _quiet, left) when quiet_left <= 0 or left <= 0, do: :ok
+
+  defp rest(ctx, quiet_left, quiet, left) do
+    # A node that a fault has started may only now fail to.
+    for {node, false} <- ordinary(ctx), do: Start.again(ctx, node)
+    quiet? = join(ctx) and not Enum.any?(up(ctx), &Start.under_way?(ctx, &1))
+    Mailbox.pause(min(@every, left))
+    quiet_left = if quiet? and Native.under_way(ctx.session) == 0, do: quiet_left - @every, else: quiet
+    rest(ctx, quiet_left, quiet, left - @every)
+  end
+
+  # More than once: `global` may still take a connection down that it believes to be part of an overlapping partition.
   defp join(ctx) do
-    nodes = for {node, true} <- Native.nodes(ctx.session), node != @control, do: node
-    apart = for a <- nodes, b <- nodes, a < b, not connected?(ctx, a, b), do: {a, b}
+    nodes = up(ctx)
+    apart = for a <- nodes, b <- nodes, a < b, not connected?(ctx, a, b), connectable?(ctx, a, b), do: {a, b}
     for {a, b} <- apart, do: Turn.take(Native.join(ctx.session, ctx.id, a, b))
     apart == []
   end
@@ -56,15 +61,5 @@ defmodule Lockstep.Cluster.Settle do
       List.keymember?(Native.connections(ctx.session, b), a, 0)
   end
 
-  # Time in which nothing was under way between nodes counts as quiet.
-  defp rest(ctx, quiet, left), do: rest(ctx, quiet, quiet, left)
-
-  defp rest(_ctx, quiet_left, _quiet, left) when quiet_left <= 0 or left <= 0, do: :ok
-
-  defp rest(ctx, quiet_left, quiet, left) do
-    joined? = join(ctx)
-    Mailbox.pause(@every)
-    quiet_left = if joined? and Native.under_way(ctx.session) == 0, do: quiet_left - @every, else: quiet
-    rest(ctx, quiet_left, quiet, left - @every)
-  end
+  defp connectable?(ctx, a, b), do: Connections.cookie(ctx, a, b) == Connections.cookie(ctx, b, a)
 end

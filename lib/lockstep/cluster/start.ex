@@ -2,47 +2,80 @@ defmodule Lockstep.Cluster.Start do
   @moduledoc false
   # The start of a node: what it is, whom it knows, what runs on it.
 
-  alias Lockstep.{Cluster, Native}
-  alias Lockstep.Runtime.{Applications, Atomics, Connections, Context, Mailbox, Mesh, PersistentTerm, Spawning, Turn}
+  import Lockstep.Cluster.Arguments, only: [error: 1]
+
+  alias Lockstep.Cluster.Run
+  alias Lockstep.Native
+
+  alias Lockstep.Runtime.{
+    Applications,
+    Atomics,
+    Call,
+    Connections,
+    Context,
+    Faults,
+    Mailbox,
+    Mesh,
+    PersistentTerm,
+    Turn
+  }
 
   @control :nonode@nohost
+  # Virtual ms between two looks at a node that somebody else starts.
+  @every 10
 
-  @doc "Starts a node that is not up."
+  @doc "Starts a node, unless it is up or somebody else starts it."
   @spec start(Context.t(), node(), keyword()) :: :ok
   def start(ctx, node, options) do
-    :ets.insert(ctx.store, {{:start_options, node}, options})
-    connect? = Keyword.get(options, :connect, true)
-    plain? = options == [] and not Mesh.running?(ctx)
-    Turn.take(Native.start_node(ctx.session, ctx.id, node, plain?))
-    Turn.note(ctx, fn -> {"start node #{inspect(node)}", {node, options}} end)
-    forget(ctx, node)
-    configure(ctx, node, options)
-    if Mesh.running?(ctx), do: Mesh.extend(ctx, node)
-    if connect? and not plain?, do: connect(ctx, node)
-    run(ctx, node, options[:start])
-  end
-
-  @doc "Starts a node that is down as it was started before, unless somebody else is about to."
-  @spec again(Context.t(), node()) :: :ok
-  def again(ctx, node) do
-    down? = {node, true} not in Native.nodes(ctx.session)
-
-    if down? and :ets.insert_new(ctx.store, {{:being_started, node}}) do
-      restart(ctx, node)
-    else
-      :ok
+    cond do
+      up?(ctx, node) -> :ok
+      :ets.insert_new(ctx.store, {{:starter, node}, ctx.pid}) -> start_alone(ctx, node, options)
+      under_way?(ctx, node) -> Mailbox.pause(@every) && start(ctx, node, options)
+      # Who was about to has been killed.
+      true -> :ets.delete(ctx.store, {:starter, node}) && start(ctx, node, options)
     end
   end
 
-  defp restart(ctx, node) do
+  @doc "Starts a node that is down as it was started last."
+  @spec again(Context.t(), node()) :: :ok
+  def again(ctx, node) do
     [{_, options}] = :ets.lookup(ctx.store, {:start_options, node})
     start(ctx, node, options)
-  catch
-    # It has gone down again while it was being started.
-    :exit, _reason -> :ok
-  after
-    :ets.delete(ctx.store, {:being_started, node})
   end
+
+  @doc "Whether somebody else is still busy starting a node."
+  @spec under_way?(Context.t(), node()) :: boolean()
+  def under_way?(ctx, node) do
+    case :ets.lookup(ctx.store, {:starter, node}) do
+      [{_, pid}] -> pid != ctx.pid and Native.alive(ctx.session, pid)
+      [] -> false
+    end
+  end
+
+  defp up?(ctx, node), do: {node, true} in Native.nodes(ctx.session)
+
+  defp start_alone(ctx, node, options) do
+    boot(ctx, node, options)
+    run(ctx, node, options[:start])
+  after
+    :ets.delete(ctx.store, {:starter, node})
+  end
+
+  defp boot(ctx, node, options) do
+    :ets.insert(ctx.store, {{:start_options, node}, options})
+    plain? = options == [] and not Mesh.running?(ctx)
+    Turn.take(Native.start_node(ctx.session, ctx.id, node, plain?))
+    Turn.note(ctx, fn -> {"start node #{inspect(node)}#{with_options(options)}", {node, options}} end)
+    forget(ctx, node)
+    configure(ctx, node, options)
+    if Mesh.running?(ctx), do: Mesh.extend(ctx, node)
+    if Keyword.get(options, :connect, true) and not plain?, do: connect(ctx, node)
+  end
+
+  defp with_options([]), do: ""
+
+  defp with_options(options),
+    do: ", #{Enum.map_join(options, ", ", fn {key, value} -> "#{key}: #{inspect(value)}" end)}"
 
   # What the node had before it was stopped.
   defp forget(ctx, node) do
@@ -51,6 +84,8 @@ defmodule Lockstep.Cluster.Start do
     for key <- [:cookie, :allowed, :net_ticktime], do: :ets.delete(ctx.store, {key, node})
     :ets.match_delete(ctx.store, {{:service, node, :_}, :_})
     :ets.match_delete(ctx.store, {{:cookie, node, :_}, :_})
+    :ets.match_delete(ctx.store, {{:clock_monitor, node, :_}, :_, :_, :_})
+    Faults.started(ctx, node)
     :ets.update_counter(ctx.store, {:creation, node}, 1, {{:creation, node}, 0})
   end
 
@@ -87,37 +122,11 @@ defmodule Lockstep.Cluster.Start do
   end
 
   defp run(_ctx, _node, nil), do: :ok
+  defp run(ctx, node, fun) when is_function(fun), do: Run.keep(ctx, node, fun)
 
-  # Its process stays: what it has started is linked to it.
-  defp run(ctx, node, fun) when is_function(fun) do
-    caller = ctx.pid
-    tag = {:"$lockstep_node_started", node}
-
-    {_pid, monitor} = Spawning.spawn_on(node, fn -> stay(fun, caller, tag) end, monitor: {:DOWN, nil})
-
-    case Mailbox.await(&outcome(&1, tag, monitor), :infinity) do
-      :ok -> Lockstep.Runtime.Monitor.demonitor(monitor, [:flush]) && :ok
-      {:down, reason} -> exit(reason)
-    end
-  end
-
-  defp run(_ctx, node, application) do
-    started =
-      Cluster.run(node, fn -> Lockstep.Runtime.Call.apply(Application, :ensure_all_started, [application]) end)
-
-    with {:error, reason} <- started, do: Cluster.Arguments.error({:application, node, application, reason})
+  defp run(ctx, node, application) do
+    started = Run.run(ctx, node, fn -> Call.apply(Application, :ensure_all_started, [application]) end)
+    with {:error, reason} <- started, do: error({:application, node, application, reason})
     :ok
   end
-
-  defp stay(fun, caller, tag) do
-    ctx = Context.get()
-    Lockstep.Runtime.Call.apply(fun, [])
-    Native.daemon(ctx.session, ctx.pid)
-    Lockstep.Runtime.Message.send(caller, tag)
-    Mailbox.await(fn _ -> :skip end, :infinity)
-  end
-
-  defp outcome(tag, tag, _monitor), do: {:ok, :ok}
-  defp outcome({:DOWN, monitor, :process, _pid, reason}, _tag, monitor), do: {:ok, {:down, reason}}
-  defp outcome(_message, _tag, _monitor), do: :skip
 end

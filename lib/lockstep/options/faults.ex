@@ -4,7 +4,9 @@ defmodule Lockstep.Options.Faults do
 
   @episodes [:partition, :crash, :pause, :disconnect]
   @kinds @episodes ++ [:latency, :clock_skew]
-  @most 1_000_000_000
+  # Virtual ms, as many as `Lockstep.Cluster` takes.
+  @most_latency 4_294_967_295
+  @most_skew 1_000_000_000
 
   @doc "Checks `faults` and brings them into the form that the run uses: `{kind, options}`, in a fixed order."
   @spec cast(term()) :: {:ok, keyword()} | {:error, String.t()}
@@ -30,12 +32,19 @@ defmodule Lockstep.Options.Faults do
   defp one(kind, false) when kind in @kinds, do: {:ok, false}
   defp one(kind, options) when kind in @episodes and is_list(options), do: options(kind, options)
 
-  defp one(:latency, %Range{first: first, last: last, step: 1} = range) when first >= 0 and last >= first,
-    do: {:ok, range}
+  defp one(:latency, %Range{first: first, last: last, step: 1} = range)
+       when first >= 0 and last >= first and last <= @most_latency,
+       do: {:ok, range}
 
-  defp one(:latency, _), do: {:error, "latency: takes a range of virtual milliseconds, such as latency: 0..50"}
-  defp one(:clock_skew, most) when most in 1..@most, do: {:ok, most}
-  defp one(:clock_skew, _), do: {:error, "clock_skew: takes a positive number of virtual milliseconds"}
+  defp one(:latency, _),
+    do: {:error, "latency: takes a range of virtual milliseconds up to 4_294_967_295, such as latency: 0..50"}
+
+  defp one(:clock_skew, most) when most in 1..@most_skew, do: {:ok, most}
+
+  defp one(:clock_skew, _),
+    do:
+      {:error, "clock_skew: takes a number of virtual milliseconds from 1 to 1_000_000_000, such as clock_skew: 500"}
+
   defp one(kind, _) when kind in @episodes, do: {:error, "#{kind}: takes true or options, such as #{kind}: [max: 1]"}
   defp one(kind, _), do: {:error, "no fault #{inspect(kind)}; there are #{Enum.map_join(@kinds, ", ", &inspect/1)}"}
 

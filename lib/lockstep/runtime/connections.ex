@@ -122,9 +122,13 @@ defmodule Lockstep.Runtime.Connections do
     case Context.get() do
       nil -> apply(:erlang, :get_cookie, [node])
       %{node: ^node} -> get_cookie()
-      ctx -> stored(ctx, {:cookie, ctx.node, node}, get_cookie())
+      ctx -> cookie(ctx, ctx.node, node)
     end
   end
+
+  @doc "The cookie of a node for another."
+  @spec cookie(Context.t(), node(), node()) :: atom()
+  def cookie(ctx, node, other), do: stored(ctx, {:cookie, node, other}, cookie(ctx, node))
 
   @doc "`:erlang.set_cookie/1`."
   @spec set_cookie(atom()) :: true

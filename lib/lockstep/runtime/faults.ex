@@ -8,11 +8,13 @@ defmodule Lockstep.Runtime.Faults do
 
   alias Lockstep.{Cluster, Native}
   alias Lockstep.Cluster.Start
-  alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning}
+  alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning, Turn}
 
   @control :nonode@nohost
   # Virtual ms.
   @moment 1
+  # How often a node is started that fails to.
+  @attempts 5
   # How many faults a run has at most, besides those of the network as a whole.
   @count 6
   # Virtual ms between two, and how long each lasts: around the times that programs wait for (call timeouts, 5 s) and
@@ -54,6 +56,13 @@ defmodule Lockstep.Runtime.Faults do
   @doc "Whether a node that is down is going to be started again."
   @spec restarts?(Context.t(), node()) :: boolean()
   def restarts?(ctx, node), do: :ets.member(ctx.store, {:restarts, node})
+
+  @doc "A node has been started, by whomever: what takes it down from now on need not be a fault."
+  @spec started(Context.t(), node()) :: :ok
+  def started(ctx, node) do
+    :ets.delete(ctx.store, {:restarts, node})
+    :ok
+  end
 
   defp inject(faults) do
     ctx = Context.get()
@@ -119,7 +128,7 @@ defmodule Lockstep.Runtime.Faults do
     restart? = Keyword.get(options, :restart, true)
     if restart?, do: :ets.insert(ctx.store, {{:restarts, node}})
     Cluster.crash_node(node)
-    fn -> if restart?, do: restart(ctx, node) end
+    fn -> if restart?, do: restart(ctx, node, @attempts) end
   end
 
   defp strike(:disconnect, ctx, _options) do
@@ -131,9 +140,20 @@ defmodule Lockstep.Runtime.Faults do
     fn -> :ok end
   end
 
-  defp restart(ctx, node) do
-    Start.again(ctx, node)
-    :ets.delete(ctx.store, {:restarts, node})
+  # What has started it meanwhile may have stopped it again.
+  defp restart(ctx, node, attempts) do
+    if restarts?(ctx, node) and not over?(ctx), do: Start.again(ctx, node)
+  catch
+    # What is started there has failed, because of another fault maybe. Such a node ends, and is started again.
+    _kind, reason -> failed(ctx, node, reason, attempts - 1)
+  end
+
+  defp failed(ctx, node, reason, attempts) do
+    if attempts > 0, do: :ets.insert(ctx.store, {{:restarts, node}})
+    Turn.take(Native.crash_node(ctx.session, ctx.id, node, true))
+    Turn.note(ctx, fn -> {"node #{inspect(node)} ends: it cannot start, #{inspect(reason)}", {node, reason}} end)
+    Mailbox.pause(pick(ctx, @lengths))
+    if attempts > 0, do: restart(ctx, node, attempts)
   end
 
   defp cut(ctx, some, others) do
@@ -146,7 +166,7 @@ defmodule Lockstep.Runtime.Faults do
 
   defp set(ctx, {:latency, %Range{} = range}) do
     last = range.first + div((range.last - range.first) * (1 + draw(ctx, 4)), 4)
-    Cluster.set_latency(range.first..last)
+    Cluster.set_latency(range.first..last//1)
   end
 
   defp set(ctx, {:clock_skew, most}) do

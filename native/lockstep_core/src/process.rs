@@ -27,8 +27,10 @@ pub(crate) struct Process {
     pub(crate) suspending: BTreeMap<ProcessId, u32>,
     /// Who keeps it from taking steps.
     pub(crate) suspended_by: BTreeSet<ProcessId>,
-    /// It is stopped from outside the program: a pause of it or of its node.
+    /// Its node is paused.
     pub(crate) frozen: bool,
+    /// How many pauses of itself it is in.
+    pub(crate) pauses: u32,
     /// Its `receive` timed out while it was suspended.
     pub(crate) expired: bool,
     /// The timers that are to fire for it. They end with it.
@@ -88,6 +90,7 @@ impl Process {
             suspending: BTreeMap::new(),
             suspended_by: BTreeSet::new(),
             frozen: false,
+            pauses: 0,
             expired: false,
             timers: BTreeSet::new(),
             name: None,
@@ -115,6 +118,6 @@ impl Process {
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
-        self.frozen || !self.suspended_by.is_empty()
+        self.frozen || self.pauses > 0 || !self.suspended_by.is_empty()
     }
 }

@@ -2,8 +2,8 @@
 
 mod support;
 
-use lockstep_core::{Grant, Kind, MAIN, NodeId, Op, Outcome, Refusal};
-use support::{Player, fifo, kill, p, random, receive, send, spawn, wait};
+use lockstep_core::{Config, Grant, Kind, MAIN, NodeId, Op, Outcome, Refusal};
+use support::{A, Player, fifo, kill, main_on, p, random, receive, send, spawn, wait};
 
 const HERE: NodeId = NodeId(0);
 
@@ -35,6 +35,62 @@ fn a_suspension_ends_with_its_suspender_and_with_its_victim() {
     let player = run(vec![main, vec![receive()], killer]);
     assert_eq!(player.answers(p(2))[3], Grant::Refused(Refusal::Noproc));
     assert_eq!(player.outcome(), Outcome::Deadlock);
+}
+
+fn pause(process: u32, time: u64) -> Op {
+    Op::Pause(p(process), time)
+}
+
+/// No stalls and no latency, so that times can be stated.
+fn exactly(scripts: Vec<Vec<Op>>) -> Player {
+    let config = Config {
+        max_stall: 0,
+        max_latency: 0,
+        ..support::config()
+    };
+    fifo(config, scripts)
+}
+
+#[test]
+fn of_several_pauses_the_last_to_end_counts() {
+    let main = vec![
+        spawn(HERE),
+        Op::Yield,
+        pause(1, 1000),
+        pause(1, 100),
+        send(1),
+        wait(500),
+        wait(1000),
+    ];
+    let player = exactly(vec![main, vec![receive(), send(0)]]);
+    let answers = player.answers(MAIN);
+    assert_eq!(answers[5], Grant::TimedOut);
+    assert!(matches!(answers[6], Grant::Items(_)));
+}
+
+#[test]
+fn a_process_goes_on_when_neither_it_nor_its_node_is_paused() {
+    for (process, node) in [(100, 500), (500, 100)] {
+        let rest = vec![
+            Op::Yield,
+            pause(1, process),
+            Op::PauseNode(A, true),
+            send(1),
+            wait(node),
+            Op::PauseNode(A, false),
+            wait(399),
+            wait(1000),
+        ];
+        let player = exactly(vec![main_on(&[A], rest), vec![receive(), send(0)]]);
+        let answers = player.answers(MAIN);
+        // Three nodes and a process are started first.
+        let [before, _, after, last] = &answers[8..12] else {
+            unreachable!()
+        };
+        assert_eq!(*before, Grant::TimedOut);
+        assert_eq!(*after == Grant::TimedOut, node < process);
+        assert!(matches!(if node < process { last } else { after }, Grant::Items(_)));
+    }
 }
 
 #[test]

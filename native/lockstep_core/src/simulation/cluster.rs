@@ -267,6 +267,7 @@ impl Simulation {
         for &victim in &victims {
             let process = self.expect(victim);
             process.frozen = false;
+            process.pauses = 0;
             process.name = None;
             process.links.clear();
             process.watched_by.clear();
@@ -463,7 +464,7 @@ impl Simulation {
         }
         self.clock
             .set(self.clock.now().saturating_add(time), Due::Thaw(process));
-        self.freeze(process, true);
+        self.begin_pause(process);
         Grant::Done
     }
 

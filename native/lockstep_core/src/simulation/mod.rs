@@ -565,7 +565,7 @@ impl Simulation {
             Due::SetUp(pair) => self.set_up_arrives(pair),
             Due::SetUpFails(pair) => self.fail_set_up(pair),
             Due::Close(at, other) => self.close_arrives(at, other),
-            Due::Thaw(process) => self.thaw(process),
+            Due::Thaw(process) => self.end_pause(process),
         }
     }
 
@@ -592,13 +592,6 @@ impl Simulation {
             entry.expired = true;
         } else {
             self.release(process, Op::Receive(Wait::Rest));
-        }
-    }
-
-    /// The pause of a process is over; not that of its node, if that is paused too.
-    fn thaw(&mut self, process: ProcessId) {
-        if self.alive(process) && self.network.node(self.home(process)).paused.is_none() {
-            self.freeze(process, false);
         }
     }
 

@@ -46,11 +46,31 @@ impl Simulation {
         }
     }
 
-    /// Stops a process from outside the program, or lets it go on.
+    /// Stops a process with its node, or lets it go on.
     pub(super) fn freeze(&mut self, process: ProcessId, on: bool) {
         let Some(entry) = self.living(process) else { return };
         entry.frozen = on;
-        if on {
+        self.hold_or_go_on(process, on);
+    }
+
+    /// Stops a process from outside the program.
+    pub(super) fn begin_pause(&mut self, process: ProcessId) {
+        let Some(entry) = self.living(process) else { return };
+        entry.pauses += 1;
+        self.hold_or_go_on(process, true);
+    }
+
+    /// A pause of a process is over. There may be others, of it or of its node.
+    pub(super) fn end_pause(&mut self, process: ProcessId) {
+        let Some(entry) = self.living(process) else { return };
+        entry.pauses = entry.pauses.saturating_sub(1);
+        if entry.pauses == 0 {
+            self.hold_or_go_on(process, false);
+        }
+    }
+
+    fn hold_or_go_on(&mut self, process: ProcessId, hold: bool) {
+        if hold {
             self.queue.retain(|&ready| ready != Ready::Run(process));
         } else {
             self.go_on(process);
