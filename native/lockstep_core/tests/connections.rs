@@ -711,9 +711,10 @@ proptest! {
         };
         let (from_a, from_b, cut_at) = (odd(&gaps), odd(&answers), 2 * cut_at + 1);
         let set = |node, ticks: Ticks| Op::Configure(node, Setting::Tick(ticks.period * ticks.intensity, ticks.intensity));
-        let main = main_on(&[A, B], vec![set(A, a), set(B, b), wait(cut_at), silence(), wait(100 * S)]);
-        let listen = |writes: Vec<Op>| [writes, vec![wait(100 * S); 24]].concat();
-        let scripts = vec![main, listen(at_times(&from_a, 2)), listen(at_times(&from_b, 1))];
+        let main = main_on(&[A, B, A, B], vec![set(A, a), set(B, b), wait(cut_at), silence(), wait(100 * S)]);
+        // Nobody who writes is woken by what others write.
+        let listen = vec![wait(100 * S); 24];
+        let scripts = vec![main, at_times(&from_a, 4), at_times(&from_b, 3), listen.clone(), listen];
         // The cut is looked at from B first, which needs to know how A ticks, and how it ticks itself.
         let phases = Drawn([a.phase, b.phase].into());
         let player = play(config(), Box::new(phases), &mut { scripts });
