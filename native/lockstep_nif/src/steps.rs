@@ -105,6 +105,7 @@ steps! {
         let between = between.map(|(a, b)| Ok::<_, Fault>((inner.node(a, env)?, inner.node(b, env)?))).transpose()?;
         Ok(Op::SetLatency { between, latency: Latency(ranges.0) })
     };
+    watch(again: [bool]) => |env, _inner, _me| Ok(Op::Watch(again));
     set_tick_time(micros: [u64]) => |env, _inner, _me| Ok(Op::SetTickTime(micros));
     stop_node(node: [Atom]) => |env, inner, _me| Ok(Op::StopNode(inner.node(node, env)?));
     crash_node(node: [Atom], orderly: [bool]) => |env, inner, _me| {
