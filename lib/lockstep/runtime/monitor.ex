@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Monitor do
   # alone, which makes it when it takes the message from its mailbox.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
   @monitors :"$lockstep_monitors"
   @alias_modes %{explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor}
@@ -118,6 +118,9 @@ defmodule Lockstep.Runtime.Monitor do
   def demonitor(ref, options) do
     case Context.get() do
       ctx when ctx != nil and is_reference(ref) and length(options) >= 0 ->
+        # One of another node cannot be the caller's.
+        if Nodes.node(ref) != ctx.node, do: WrongArgument.fail(:demonitor, [ref, options], :none)
+
         if Enum.all?(options, &(&1 in [:flush, :info])),
           do: demonitor(ctx, ref, options),
           else: :erlang.demonitor(ref, options)
