@@ -64,8 +64,9 @@ defmodule Lockstep.Cluster do
 
   `:global` keeps the nodes of a cluster connected to one another, and takes nodes out of it that others have lost
   (`prevent_overlapping_partitions`, on by default since OTP 25). It runs on simulated nodes, too: from the first use of
-  a global name, or the first connection that is made or lost in a way that is not particular to this module. Its
-  settings are those of the kernel application: `start_nodes([:a], env: [kernel: [prevent_overlapping_partitions: false]])`.
+  a global name, or the first connection that is made or lost in a way that is not particular to this module; that start
+  takes some hundred virtual milliseconds. Its settings are those of the kernel application:
+  `start_nodes([:a], env: [kernel: [prevent_overlapping_partitions: false]])`.
 
   ## Errors
 
