@@ -545,8 +545,9 @@ defmodule Lockstep.Cluster do
 
   Partitions heal, held messages are released, paused nodes go on, nodes that were stopped or have crashed are started
   again as they were started last, and every two nodes are connected whose cookies allow it. Latencies and clocks stay as
-  they are. Then virtual time passes, until no message between nodes has been under way for `quiet:` (default 1,000
-  virtual ms). A cluster that never is quiet, because it gossips for example, gets `within:` (default 120,000).
+  they are. Then virtual time passes, until no message between nodes has been found under way for `quiet:` (default 1,000
+  virtual ms; it looks every 50). For a cluster that never comes to rest, because it gossips for example, `quiet:` should
+  be as long as it needs to converge; after `within:` (default 120,000) the function returns in any case.
 
       Lockstep.Cluster.settle()
       assert Lockstep.Cluster.run(:a, &MyApp.state/0) == Lockstep.Cluster.run(:b, &MyApp.state/0)

@@ -26,8 +26,14 @@ defmodule Lockstep.Cluster.Settle do
     nodes = for {node, _up?} <- ordinary(ctx), do: node
     Turn.take(Native.heal(ctx.session, ctx.id, :all))
     Turn.note(ctx, fn -> {"settle: heal, release, resume and restart all", nodes} end)
-    Turn.take(Native.release(ctx.session, ctx.id, nodes, nodes))
-    for node <- up(ctx), do: Turn.take(Native.pause_node(ctx.session, ctx.id, node, false))
+    quietly(ctx, Native.release(ctx.session, ctx.id, nodes, nodes))
+    for node <- up(ctx), do: quietly(ctx, Native.pause_node(ctx.session, ctx.id, node, false))
+  end
+
+  # Reports do not show it.
+  defp quietly(ctx, next) do
+    Turn.take(next)
+    Turn.note(ctx, fn -> {"settle", nil} end)
   end
 
   defp ordinary(ctx), do: for({node, _up?} = entry <- Native.nodes(ctx.session), node != @control, do: entry)

@@ -37,7 +37,7 @@ defmodule Lockstep.Report.Words do
               start_node stop_node crash_node pause_node pause)a
 
   # What is said to a service and by it, except for what is printed.
-  @asides ~r/^(pause$|receive \{:(io_reply|"\$lockstep_service"), |whereis :(user|standard_error): )/
+  @asides ~r/^(pause$|settle$|receive \{:(io_reply|"\$lockstep_service"), |whereis :(user|standard_error): )/
 
   # What stands between the end of an envelope and the end of what the text says.
   @rest "( to |, |$)"

@@ -112,6 +112,17 @@ defmodule Lockstep.Cluster.PartitionsTest do
     end
   end
 
+  test "a heal connects nobody who was not connected before" do
+    run(fn ->
+      start([:a, :b])
+      start([:c], connect: false)
+      Cluster.partition([[:a], [:b], [:c]])
+      Process.sleep(20_000)
+      Cluster.heal()
+      assert {list(:a), list(:b), list(:c)} == {[:b], [:a], []}
+    end)
+  end
+
   describe "partition_oneway/3" do
     test "silences one direction; the deaf side gives up and tells the other" do
       run(fn ->

@@ -81,12 +81,14 @@ impl Simulation {
         healed
     }
 
-    /// What was cut by a partition that loses or keeps messages is connected again; otherwise nothing connects by itself.
+    /// What was cut by a partition that loses or keeps messages is connected again, if it ever was connected; otherwise
+    /// nothing connects by itself.
     fn heal_pair(&mut self, a: NodeId, b: NodeId, healed: &[(NodeId, NodeId, PartitionMode)]) {
         let documented = healed
             .iter()
             .any(|&(from, to, mode)| ((from, to) == (a, b) || (from, to) == (b, a)) && mode != PartitionMode::Tcp);
-        if documented {
+        let used = |at, other| self.network.connections.side(at, other).is_some_and(|side| side.used);
+        if documented && (used(a, b) || used(b, a)) {
             self.join(a, b);
         }
         self.reconsider(a, b);
