@@ -23,6 +23,7 @@ defmodule UserCacheScenario do
     [
       {"sent again to members: caches are equal after a cut", fn -> cut(Members) end},
       {"sent again to members: a cache that is added is equal", fn -> added(Members) end},
+      {"sent again to members: caches are equal after a crash", fn -> crash(Members) end},
       {"sent again to members: caches written on both sides of a cut are equal", fn -> both_sides(Members) end}
     ]
   end
@@ -52,6 +53,15 @@ defmodule UserCacheScenario do
     [n2] = start("new", 1, sync)
     Task.await(writer, :infinity)
     assert_equal([n1, n2], 12)
+  end
+
+  @doc "The caches that are left are equal in the end, after one has crashed on which users were just written."
+  def crash(sync) do
+    [n1, n2, n3] = start("cache", 3, sync)
+    write(n3, 1..5)
+    Cluster.crash_node(n3)
+    Process.sleep(30_000)
+    assert users(n1) == users(n2)
   end
 
   @doc "The caches are equal in the end, if the same users are written on both sides of a cut."

@@ -4,6 +4,9 @@ defmodule UserCache.Server do
 
   A user is written together with a stamp: how often that id was written, and where. Of two versions of a user the one
   with the greater stamp stays, so caches that have been told the same, in whatever order, are equal.
+
+  What is new here is told to all other caches, whoever it came from: who wrote it may have gone down before all were
+  told.
   """
 
   use GenServer
@@ -28,15 +31,13 @@ defmodule UserCache.Server do
 
   @impl true
   def handle_call({:put, id, user}, _from, state) do
-    row = {id, {version(id) + 1, node()}, user}
-    :ets.insert(__MODULE__, row)
-    for cache <- Group.others(), do: tell(cache, row)
+    insert({id, {version(id) + 1, node()}, user})
     {:reply, :ok, state}
   end
 
   @impl true
   def handle_cast({:row, row}, state) do
-    merge(row)
+    if new?(row), do: insert(row)
     {:noreply, state}
   end
 
@@ -45,17 +46,19 @@ defmodule UserCache.Server do
     {:noreply, state}
   end
 
+  defp insert(row) do
+    :ets.insert(__MODULE__, row)
+    for cache <- Group.others(), do: tell(cache, row)
+  end
+
   defp tell(cache, row), do: GenServer.cast(cache, {:row, row})
+
+  defp new?({id, _stamp, _user} = row), do: Enum.all?(:ets.lookup(__MODULE__, id), &(&1 < row))
 
   defp version(id) do
     case :ets.lookup(__MODULE__, id) do
       [{^id, {version, _node}, _user}] -> version
       [] -> 0
     end
-  end
-
-  defp merge({id, _stamp, _user} = row) do
-    known = :ets.lookup(__MODULE__, id)
-    if Enum.all?(known, &(&1 < row)), do: :ets.insert(__MODULE__, row)
   end
 end
