@@ -96,6 +96,8 @@ defmodule Lockstep.Cluster do
   How a node is started:
 
     * `connect:` - whether it is connected to the others from the start (default true)
+    * `distributed:` - whether it is alive from the start (default true). Where it is not, it is `:nonode@nohost` to itself and
+      nobody can connect to it, until `Node.start/2` is called there with the name it has here
     * `hidden:` - whether it is a hidden node (default false)
     * `cookie:` - its cookie; nodes with different cookies cannot connect
     * `env:` - application environments that differ from the VM's, `[my_app: [key: value], kernel: [net_ticktime: 10]]`; of
@@ -107,6 +109,7 @@ defmodule Lockstep.Cluster do
   """
   @type start_options :: [
           connect: boolean(),
+          distributed: boolean(),
           hidden: boolean(),
           cookie: atom(),
           env: keyword(keyword()),

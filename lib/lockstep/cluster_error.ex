@@ -17,6 +17,7 @@ defmodule Lockstep.ClusterError do
     * `{:invalid_ticktime, term}` - not a number of milliseconds
     * `{:invalid_time, term}` - not a number of milliseconds
     * `{:invalid_latency, term}` - not a range of milliseconds
+    * `{:other_name, node, name}` - the node cannot become alive under this name
     * `{:same_node, node}` - two different nodes are needed
     * `{:not_options, term}` - not a keyword list
     * `{:unknown_option, option, known}` - no such option; `known` are those there are
@@ -84,6 +85,11 @@ defmodule Lockstep.ClusterError do
   end
 
   defp text({:unknown_mode, mode}), do: "unknown partition mode #{inspect(mode)}; use :drop, :defer or :tcp"
+
+  defp text({:other_name, node, name}) do
+    "node #{inspect(node)} can become alive under its own name only, not as #{inspect(name)}; start it with " <>
+      "Lockstep.Cluster.start_nodes([#{inspect(name)}], distributed: false)"
+  end
 
   defp text({:same_node, node}), do: "expected two different nodes, got #{inspect(node)} twice; name another one"
 

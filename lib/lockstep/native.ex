@@ -136,6 +136,7 @@ defmodule Lockstep.Native do
 
   @type setting ::
           {:hidden, boolean()}
+          | {:alive, boolean()}
           | {:auto_connect, :always | :never | :once}
           | {:allow, [node()]}
           | {:cookie, atom()}

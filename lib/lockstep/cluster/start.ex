@@ -13,6 +13,7 @@ defmodule Lockstep.Cluster.Start do
     Call,
     Connections,
     Context,
+    Distribution,
     Faults,
     Mailbox,
     Mesh,
@@ -92,6 +93,7 @@ defmodule Lockstep.Cluster.Start do
   defp configure(ctx, node, options) do
     kernel = get_in(options, [:env, :kernel]) || []
     Applications.set_node_env(ctx, node, Keyword.get(options, :env, []))
+    Distribution.boot(ctx, node, Keyword.get(options, :distributed, true))
     if options[:hidden], do: set(ctx, node, {:hidden, true})
     if cookie = options[:cookie], do: set_cookie(ctx, node, cookie)
     if when_to = kernel[:dist_auto_connect], do: set(ctx, node, {:auto_connect, when_to})

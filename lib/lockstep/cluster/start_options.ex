@@ -4,7 +4,7 @@ defmodule Lockstep.Cluster.StartOptions do
 
   import Lockstep.Cluster.Arguments, only: [error: 1, options!: 3]
 
-  @defaults [connect: true, hidden: false, cookie: nil, env: [], start: nil]
+  @defaults [connect: true, distributed: true, hidden: false, cookie: nil, env: [], start: nil]
   # What the kernel application of a real node takes, as far as the simulated cluster goes by it.
   @kernel ~w(net_ticktime net_tickintensity dist_auto_connect connect_all prevent_overlapping_partitions)a
   # Seconds; the core counts microseconds.
@@ -23,7 +23,7 @@ defmodule Lockstep.Cluster.StartOptions do
   def read!(options) when is_list(options), do: check!(options)
   def read!(start), do: check!(start: start)
 
-  defp fits?({option, value}) when option in [:connect, :hidden], do: is_boolean(value)
+  defp fits?({option, value}) when option in [:connect, :distributed, :hidden], do: is_boolean(value)
   defp fits?({:cookie, cookie}), do: is_atom(cookie) and cookie != nil
   defp fits?({:start, start}), do: is_function(start, 0) or application?(start)
   defp fits?({:env, env}), do: Keyword.keyword?(env) and Enum.all?(env, fn {_, set} -> Keyword.keyword?(set) end)

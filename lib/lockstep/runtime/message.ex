@@ -63,16 +63,16 @@ defmodule Lockstep.Runtime.Message do
   defp inside(ctx, destination, message) do
     Services.ensure(ctx, destination)
 
-    case Native.send(ctx.session, ctx.id, target(destination)) do
+    case Native.send(ctx.session, ctx.id, target(ctx, destination)) do
       {:error, :foreign} -> Escape.call(:erlang, :send, [destination, message], nil)
       next -> next |> Turn.take() |> granted(ctx, destination, message)
     end
   end
 
-  defp target(ref) when is_reference(ref), do: Identity.number(ref)
-  defp target(destination) when is_pid(destination) or is_atom(destination), do: destination
-  defp target({name, node} = destination) when is_atom(name) and is_atom(node), do: destination
-  defp target(_), do: :erlang.error(:badarg)
+  defp target(_ctx, ref) when is_reference(ref), do: Identity.number(ref)
+  defp target(_ctx, destination) when is_pid(destination) or is_atom(destination), do: destination
+  defp target(ctx, {name, node}) when is_atom(name) and is_atom(node), do: {name, Nodes.meant(ctx, node)}
+  defp target(_ctx, _destination), do: :erlang.error(:badarg)
 
   defp granted({:refused, :bad_name}, _ctx, name, _message) when is_atom(name), do: :erlang.error(:badarg)
 

@@ -54,18 +54,25 @@ defmodule Lockstep.Runtime.Monitor do
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
     remember(number, ref, object, tag)
-    watched = Turn.take(Native.monitor(ctx.session, ctx.id, item, number, mode))
+    watched = Turn.take(Native.monitor(ctx.session, ctx.id, meant(ctx, item), number, mode))
     if watched == false, do: :erlang.put(@monitors, Map.delete(remembered(), number))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
   end
 
   defp object(_ctx, :process, pid) when is_pid(pid), do: {:ok, pid}
-  defp object(ctx, :process, name) when is_atom(name), do: {:ok, {name, ctx.node}}
-  defp object(_ctx, :process, {name, node}) when is_atom(name) and is_atom(node), do: {:ok, {name, node}}
+  defp object(_ctx, :process, name) when is_atom(name), do: {:ok, {name, Nodes.node()}}
+
+  # A node that is not alive knows of no other.
+  defp object(ctx, :process, {name, node}) when is_atom(name) and is_atom(node),
+    do: if(node == Nodes.node() or Nodes.alive?(ctx), do: {:ok, {name, node}}, else: :error)
+
   defp object(_ctx, :time_offset, :clock_service), do: {:ok, @clock}
   defp object(_ctx, :port, port) when is_port(port) or is_atom(port) or is_tuple(port), do: :escape
   defp object(_ctx, _type, _item), do: :error
+
+  defp meant(ctx, {name, node}), do: {name, Nodes.meant(ctx, node)}
+  defp meant(_ctx, item), do: item
 
   @doc "Reads the options of a monitor: the tag of its message, and how its alias ends if it has one."
   @spec options(term()) :: {:ok, term(), Native.alias_mode() | nil} | :error
@@ -119,7 +126,7 @@ defmodule Lockstep.Runtime.Monitor do
     case Context.get() do
       ctx when ctx != nil and is_reference(ref) and length(options) >= 0 ->
         # One of another node cannot be the caller's.
-        if Nodes.node(ref) != ctx.node, do: WrongArgument.fail(:demonitor, [ref, options], :none)
+        if Nodes.node(ref) != Nodes.node(), do: WrongArgument.fail(:demonitor, [ref, options], :none)
 
         if Enum.all?(options, &(&1 in [:flush, :info])),
           do: demonitor(ctx, ref, options),

@@ -5,7 +5,9 @@ defmodule Lockstep.Runtime.Nodes do
   import Bitwise, only: [>>>: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Identity, Turn}
+  alias Lockstep.Runtime.{Context, Distribution, Identity, Turn}
+
+  @nobody :nonode@nohost
 
   # Which nodes are up and connected. Above the numbers of table entries, which are hashes of 27 bits.
   @object 1_000_000_001
@@ -15,23 +17,32 @@ defmodule Lockstep.Runtime.Nodes do
   def node do
     case Context.get() do
       nil -> :erlang.node()
-      ctx -> ctx.node
+      ctx -> shown(ctx, ctx.node)
     end
   end
+
+  # A node that is not alive has no name.
+  defp shown(%{node: node} = ctx, node), do: if(alive?(ctx), do: node, else: @nobody)
+  defp shown(_ctx, node), do: node
+
+  @doc "The node that a program means by a name."
+  @spec meant(Context.t(), term()) :: term()
+  def meant(ctx, @nobody), do: if(alive?(ctx), do: @nobody, else: ctx.node)
+  def meant(_ctx, node), do: node
 
   @doc "`:erlang.node/1`."
   @spec node(pid() | reference() | port()) :: node()
   def node(pid) when is_pid(pid) do
     case Context.get() do
       nil -> :erlang.node(pid)
-      ctx -> Native.node_of(ctx.session, pid) || :erlang.node(pid)
+      ctx -> shown(ctx, Native.node_of(ctx.session, pid) || :erlang.node(pid))
     end
   end
 
   def node(ref) when is_reference(ref) do
     case Context.get() do
       nil -> :erlang.node(ref)
-      ctx -> node_of_maker(ctx, Identity.number(ref)) || :erlang.node(ref)
+      ctx -> shown(ctx, node_of_maker(ctx, Identity.number(ref)) || :erlang.node(ref))
     end
   end
 
@@ -94,7 +105,7 @@ defmodule Lockstep.Runtime.Nodes do
     infos
   end
 
-  defp of_kind(:this, ctx, _connections), do: [info(ctx.node, :undefined, :this)]
+  defp of_kind(:this, ctx, _connections), do: [info(shown(ctx, ctx.node), :undefined, :this)]
   defp of_kind(:visible, _ctx, connections), do: for({node, id, false} <- connections, do: info(node, id, :visible))
   defp of_kind(:hidden, _ctx, connections), do: for({node, id, true} <- connections, do: info(node, id, :hidden))
 
@@ -121,7 +132,7 @@ defmodule Lockstep.Runtime.Nodes do
 
   @doc "Whether the caller's node can be reached by others."
   @spec alive?(Context.t()) :: boolean()
-  def alive?(_ctx), do: true
+  def alive?(ctx), do: Distribution.alive?(ctx)
 
   @doc "`:erlang.monitor_node/2`."
   @spec monitor_node(node(), boolean()) :: true
@@ -137,12 +148,16 @@ defmodule Lockstep.Runtime.Nodes do
   end
 
   defp watch(ctx, node, flag) when is_atom(node) and is_boolean(flag) do
+    if alive?(ctx), do: watch_node(ctx, node, flag), else: :erlang.error(:notalive, [node, flag])
+  end
+
+  defp watch(_ctx, node, flag), do: :erlang.error(:badarg, [node, flag])
+
+  defp watch_node(ctx, node, flag) do
     Turn.take(Native.monitor_node(ctx.session, ctx.id, node, true, flag))
     Turn.note(ctx, fn -> {"#{if flag, do: "watch", else: "unwatch"} node #{inspect(node)}", {node, flag}} end)
     true
   end
-
-  defp watch(_ctx, node, flag), do: :erlang.error(:badarg, [node, flag])
 
   @doc """
   Whether what is sent to a node needs no new connection: one that is being set up will do. A pid of no node of the run is

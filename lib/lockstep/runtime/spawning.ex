@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Spawning do
   import Kernel, except: [spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Call, Context, Identity, Leader, Mailbox, Message, Monitor, Turn}
+  alias Lockstep.Runtime.{Base, Call, Context, Identity, Leader, Mailbox, Message, Monitor, Nodes, Turn}
   alias Lockstep.Runtime.Spawning.Options
 
   @started :"$lockstep_started"
@@ -111,10 +111,12 @@ defmodule Lockstep.Runtime.Spawning do
   def spawn_on(node, fun, options),
     do: start_at_once(Context.get(), node, fun, %Options{link?: options[:link?] == true, monitor: options[:monitor]})
 
-  defp start(%{node: node} = ctx, node, call, options), do: start_at_once(ctx, node, call, options)
+  defp start(ctx, node, call, options), do: start_on(ctx, Nodes.meant(ctx, node), call, options)
+
+  defp start_on(%{node: node} = ctx, node, call, options), do: start_at_once(ctx, node, call, options)
 
   # The wish has to get there, and the answer back.
-  defp start(ctx, node, call, options) do
+  defp start_on(ctx, node, call, options) do
     {ref, number} = Identity.new_ref(ctx)
     wanted = {alias_mode(options), number, true, true}
 
@@ -274,7 +276,7 @@ defmodule Lockstep.Runtime.Spawning do
     wanted = {alias_mode(options), number, success?, failure?}
     monitor? = options.monitor != nil
 
-    case Turn.take(Native.spawn_request(ctx.session, ctx.id, node, options.link?, monitor?, wanted)) do
+    case Turn.take(Native.spawn_request(ctx.session, ctx.id, Nodes.meant(ctx, node), options.link?, monitor?, wanted)) do
       :noconnection ->
         refuse(ctx, ref, reply, :noconnection)
 

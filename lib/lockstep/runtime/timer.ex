@@ -114,7 +114,7 @@ defmodule Lockstep.Runtime.Timer do
   defp ask(ctx, {function, [ref | _] = args}, options, allowed) do
     unless is_reference(ref) and flags?(options, allowed), do: WrongArgument.fail(function, args, :none)
     # Of timers of other nodes nobody knows here.
-    mine? = Nodes.node(ref) == ctx.node
+    mine? = Nodes.node(ref) == Nodes.node()
     left = if mine?, do: ctx |> left(function, Identity.number(ref)) |> milliseconds(), else: false
     Turn.note(ctx, fn -> {"#{function}: #{left}", left} end)
     answer(ctx, function, ref, left, Map.new(options))

@@ -17,6 +17,8 @@ pub(crate) struct Node {
     /// Since when nothing happens on it, if it is paused.
     pub(crate) paused: Option<Micros>,
     pub(crate) hidden: bool,
+    /// Whether it is part of the distribution (`erlang:is_alive/0`).
+    pub(crate) alive: bool,
     pub(crate) auto_connect: AutoConnect,
     /// From whom it takes connections; none for everybody (`net_kernel:allow/1`).
     pub(crate) allowed: Option<BTreeSet<NodeId>>,
@@ -62,6 +64,7 @@ impl Node {
             started: false,
             paused: None,
             hidden: false,
+            alive: true,
             auto_connect: AutoConnect::Always,
             allowed: None,
             cookies: BTreeMap::new(),

@@ -137,6 +137,8 @@ pub struct NodeEvent {
 pub enum Setting {
     /// Whether others see it.
     Hidden(bool),
+    /// Whether it is part of the distribution.
+    Alive(bool),
     /// Whether it connects by itself.
     AutoConnect(AutoConnect),
     /// From which nodes it takes connections, besides those that it allows already.

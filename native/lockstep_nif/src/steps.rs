@@ -251,6 +251,7 @@ enum AutoConnect {
 #[rustler(decode)]
 enum NodeSetting {
     Hidden(bool),
+    Alive(bool),
     AutoConnect(AutoConnect),
     Allow(Names),
     Cookie(Atom),
@@ -262,6 +263,7 @@ impl NodeSetting {
     fn read(self, inner: &mut Inner, env: Env<'_>) -> Result<Setting, Fault> {
         Ok(match self {
             NodeSetting::Hidden(hidden) => Setting::Hidden(hidden),
+            NodeSetting::Alive(alive) => Setting::Alive(alive),
             NodeSetting::AutoConnect(AutoConnect::Always) => Setting::AutoConnect(lockstep_core::AutoConnect::Always),
             NodeSetting::AutoConnect(AutoConnect::Never) => Setting::AutoConnect(lockstep_core::AutoConnect::Never),
             NodeSetting::AutoConnect(AutoConnect::Once) => Setting::AutoConnect(lockstep_core::AutoConnect::Once),

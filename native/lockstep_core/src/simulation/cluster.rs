@@ -346,6 +346,7 @@ impl Simulation {
         let entry = self.network.node_mut(node);
         match setting {
             Setting::Hidden(hidden) => entry.hidden = hidden,
+            Setting::Alive(alive) => entry.alive = alive,
             Setting::AutoConnect(when) => entry.auto_connect = when,
             Setting::Allow(nodes) => entry.allowed.get_or_insert_default().extend(nodes),
             Setting::Cookie(None, cookie) => entry.cookie = cookie,

@@ -44,6 +44,7 @@ impl Simulation {
 
     fn connects_by_itself(&self, from: NodeId, to: NodeId) -> bool {
         match self.network.node(from).auto_connect {
+            _ if !self.network.node(from).alive => false,
             AutoConnect::Always => true,
             AutoConnect::Never => false,
             AutoConnect::Once => !self.network.connections.side(from, to).is_some_and(|side| side.used),
@@ -122,7 +123,7 @@ impl Simulation {
         }
         let (one, two) = (self.network.node(a), self.network.node(b));
         let accepted = one.cookie_for(b) == two.cookie_for(a) && one.allows(b) && two.allows(a);
-        if one.up && two.up && accepted {
+        if one.up && two.up && one.alive && two.alive && accepted {
             self.clock.cancel(setup.fails);
             self.network.connections.entry(a, b).setup = None;
             self.establish(pair, setup.number);
@@ -164,7 +165,8 @@ impl Simulation {
 
     /// Connects two nodes at once, without any message.
     pub(super) fn join(&mut self, a: NodeId, b: NodeId) {
-        let both_up = self.network.node(a).up && self.network.node(b).up;
+        let there = |node: NodeId| self.network.node(node).up && self.network.node(node).alive;
+        let both_up = there(a) && there(b);
         if !Network::wired(a, b) || !both_up || (self.network.connected(a, b) && self.network.connected(b, a)) {
             return;
         }
