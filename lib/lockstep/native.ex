@@ -48,6 +48,8 @@ defmodule Lockstep.Native do
 
   @spec send(session(), id(), target()) :: next()
   def send(_session, _me, _target), do: err()
+  @spec send_if_connected(session(), id(), target()) :: next()
+  def send_if_connected(_session, _me, _target), do: err()
   @spec receive(session(), id(), :forever | :poll | :rest | {:lazily, natural()} | natural()) :: next()
   def receive(_session, _me, _mode), do: err()
   @spec spawn(session(), id(), node(), boolean(), natural() | nil, alias_mode() | nil) :: next()
@@ -204,8 +206,6 @@ defmodule Lockstep.Native do
   def connections(_session, _node), do: err()
   @spec neighbours(session(), node()) :: [node()]
   def neighbours(_session, _node), do: err()
-  @spec has_connection(session(), node(), node()) :: boolean()
-  def has_connection(_session, _from, _to), do: err()
   @spec node_names(session()) :: [node()]
   def node_names(_session), do: err()
   @spec under_way(session()) :: natural()

@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn, WrongArgument}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
@@ -32,25 +32,38 @@ defmodule Lockstep.Runtime.Message do
 
       ctx ->
         unless options?(options), do: WrongArgument.fail(:send, [destination, message, options], :badopt)
-        send_if_connected(ctx, destination, message, :noconnect in options)
+
+        if :noconnect in options,
+          do: send_if_connected(ctx, destination, message),
+          else: send_ok(ctx, destination, message)
     end
+  end
+
+  defp send_ok(ctx, destination, message) do
+    inside(ctx, destination, message)
+    :ok
   end
 
   defp options?(options) when length(options) >= 0, do: Enum.all?(options, &(&1 in [:noconnect, :nosuspend]))
   defp options?(_options), do: false
 
-  defp send_if_connected(ctx, destination, message, needed?) do
-    if needed? and not Nodes.connected?(ctx, node_of(ctx, destination)) do
-      :noconnect
-    else
-      inside(ctx, destination, message)
-      :ok
+  # One step: the connection may be lost at any time.
+  defp send_if_connected(ctx, destination, message) do
+    Services.ensure(ctx, destination)
+
+    case announce(ctx, destination, message, &Native.send_if_connected/3) do
+      {:refused, :node_down} ->
+        Turn.note(ctx, fn -> {"send #{inspect(message)} to #{inspect(destination)} (not connected)", destination} end)
+        :noconnect
+
+      :escaped ->
+        :ok
+
+      grant ->
+        granted(grant, ctx, destination, message)
+        :ok
     end
   end
-
-  defp node_of(ctx, pid) when is_pid(pid), do: Native.node_of(ctx.session, pid)
-  defp node_of(_ctx, {name, node}) when is_atom(name) and is_atom(node), do: node
-  defp node_of(ctx, _destination), do: ctx.node
 
   @doc "`:erlang.send_nosuspend/2`."
   @spec send_nosuspend(destination(), term()) :: boolean()
@@ -63,9 +76,20 @@ defmodule Lockstep.Runtime.Message do
   defp inside(ctx, destination, message) do
     Services.ensure(ctx, destination)
 
-    case Native.send(ctx.session, ctx.id, target(ctx, destination)) do
-      {:error, :foreign} -> Escape.call(:erlang, :send, [destination, message], nil)
-      next -> next |> Turn.take() |> granted(ctx, destination, message)
+    case announce(ctx, destination, message, &Native.send/3) do
+      :escaped -> message
+      grant -> granted(grant, ctx, destination, message)
+    end
+  end
+
+  defp announce(ctx, destination, message, send) do
+    case send.(ctx.session, ctx.id, target(ctx, destination)) do
+      {:error, :foreign} ->
+        Escape.call(:erlang, :send, [destination, message], nil)
+        :escaped
+
+      next ->
+        Turn.take(next)
     end
   end
 

@@ -159,18 +159,6 @@ defmodule Lockstep.Runtime.Nodes do
     true
   end
 
-  @doc """
-  Whether what is sent to a node needs no new connection: one that is being set up will do. A pid of no node of the run is
-  not the network's affair.
-  """
-  @spec connected?(Context.t(), node() | nil) :: boolean()
-  def connected?(ctx, node) when node in [nil, ctx.node], do: true
-
-  def connected?(ctx, node) do
-    touch(ctx)
-    Native.has_connection(ctx.session, ctx.node, node)
-  end
-
   @doc "A scheduling point that conflicts with every change of the cluster."
   @spec touch(Context.t()) :: term()
   def touch(ctx), do: Turn.take(Native.access(ctx.session, ctx.id, @object, false))

@@ -221,6 +221,8 @@ pub enum Op {
     Start,
     /// Sends a message.
     Send(Target),
+    /// Sends a message unless that would need a new connection.
+    SendIfConnected(Target),
     /// Waits for messages.
     Receive(Wait),
     /// Starts a process.
@@ -403,7 +405,7 @@ impl Op {
     pub fn access(&self, caller: ProcessId, home: NodeId) -> (Object, bool) {
         match self {
             Op::Start | Op::Yield | Op::Watch(_) | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
-            Op::Send(target) | Op::Monitor { target, .. } => (target.object(), true),
+            Op::Send(target) | Op::SendIfConnected(target) | Op::Monitor { target, .. } => (target.object(), true),
             Op::Receive(Wait::Forever | Wait::For(_) | Wait::Lazily(_) | Wait::Rest | Wait::Expired) => {
                 (Object::Local, false)
             }

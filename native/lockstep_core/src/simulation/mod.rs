@@ -392,7 +392,10 @@ impl Simulation {
             | Op::Look(Some(process))
             | Op::Suspend { process, .. }
             | Op::Resume(process) => self.check_process(*process),
-            Op::Send(target) | Op::Monitor { target, .. } | Op::StartTimer { target, .. } => match target {
+            Op::Send(target)
+            | Op::SendIfConnected(target)
+            | Op::Monitor { target, .. }
+            | Op::StartTimer { target, .. } => match target {
                 Target::Process(process) => self.check_process(*process),
                 Target::Name(node, _) => self.check_node(*node),
                 Target::Alias(_) => Ok(()),
@@ -810,7 +813,7 @@ impl View<'_> {
             return (Object::World, true);
         };
         match *op {
-            Op::Send(target) | Op::Monitor { target, .. } => (self.object(target), true),
+            Op::Send(target) | Op::SendIfConnected(target) | Op::Monitor { target, .. } => (self.object(target), true),
             Op::CancelTimer(reference) => (self.timer(reference), true),
             Op::ReadTimer(reference) => (self.timer(reference), false),
             Op::Register(name, _) | Op::Unregister(name) => (self.object(Target::Name(*node, name)), true),

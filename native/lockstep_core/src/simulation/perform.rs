@@ -27,6 +27,7 @@ impl Simulation {
             Op::Yield | Op::Watch(_) => self.told(me, Kind::Yield, 0, 0, Grant::Done),
             Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
             Op::Send(target) => self.send(me, target),
+            Op::SendIfConnected(target) => self.send_if_connected(me, target),
             Op::Receive(wait) => self.receive(me, wait),
             Op::Spawn {
                 node,
@@ -122,6 +123,14 @@ impl Simulation {
     pub(super) fn told(&mut self, me: ProcessId, kind: Kind, object: u64, detail: u64, grant: Grant) -> Grant {
         self.event(Some(me), kind, object, detail);
         grant
+    }
+
+    fn send_if_connected(&mut self, me: ProcessId, target: Target) -> Grant {
+        if self.has_connection(self.home(me), self.home_of(target)) {
+            self.send(me, target)
+        } else {
+            self.told(me, Kind::Lost, 0, u64::MAX, Grant::Refused(Refusal::NodeDown))
+        }
     }
 
     fn send(&mut self, me: ProcessId, target: Target) -> Grant {

@@ -91,7 +91,7 @@ impl Simulation {
     }
 
     /// Whether a node needs no new connection to another: it has one, or is setting one up.
-    pub fn has_connection(&self, from: NodeId, to: NodeId) -> bool {
+    pub(super) fn has_connection(&self, from: NodeId, to: NodeId) -> bool {
         if Network::wired(from, to) {
             self.network.connections.number(from, to).is_some()
         } else {
