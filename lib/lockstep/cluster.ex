@@ -210,6 +210,7 @@ defmodule Lockstep.Cluster do
     ctx = context!("stop_node/1")
     ordinary!(ctx, node, "stopped")
     command(ctx, Native.stop_node(ctx.session, ctx.id, node), "stop node #{inspect(node)}", node)
+    Faults.leave(ctx, node)
   end
 
   @doc """
@@ -227,6 +228,7 @@ defmodule Lockstep.Cluster do
     ctx = context!("crash_node/1")
     ordinary!(ctx, node, "crashed")
     command(ctx, Native.crash_node(ctx.session, ctx.id, node, false), "crash node #{inspect(node)}", node)
+    Faults.leave(ctx, node)
   end
 
   @doc """

@@ -201,6 +201,37 @@ defmodule Lockstep.CaseTest do
     refute output =~ "not reached"
   end
 
+  test "a tag may ask for faults" do
+    defmodule Faulty do
+      use Lockstep.Case
+      alias Lockstep.Cluster
+
+      @tag lockstep: [seeds: 1..200, faults: [crash: [restart: false]]]
+      test "found" do
+        nodes = Cluster.start_nodes([:a, :b])
+        Process.sleep(30_000)
+        assert Cluster.list_up() == nodes
+      end
+
+      @tag lockstep: [seeds: 1..20, faults: [crash: [restart: false]]]
+      test "settled" do
+        nodes = Cluster.start_nodes([:a, :b])
+        Process.sleep(30_000)
+        Cluster.settle()
+        assert Cluster.list_up() == nodes
+      end
+
+      @tag lockstep: [faults: [fire: true]]
+      test "unknown", do: flunk("not reached")
+    end
+
+    assert {%{total: 3, failures: 2}, output} = run_tests()
+    assert output =~ "assert Cluster.list_up() == nodes"
+    assert output =~ ~r/== crash node :[ab] =/
+    assert output =~ "no fault :fire; there are :partition, :crash"
+    refute output =~ "not reached"
+  end
+
   test "a test that never does what it is about fails" do
     defmodule Claims do
       use Lockstep.Case

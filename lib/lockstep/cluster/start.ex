@@ -86,7 +86,7 @@ defmodule Lockstep.Cluster.Start do
     :ets.match_delete(ctx.store, {{:service, node, :_}, :_})
     :ets.match_delete(ctx.store, {{:cookie, node, :_}, :_})
     :ets.match_delete(ctx.store, {{:clock_monitor, node, :_}, :_, :_, :_})
-    Faults.started(ctx, node)
+    Faults.leave(ctx, node)
     :ets.update_counter(ctx.store, {:creation, node}, 1, {{:creation, node}, 0})
   end
 

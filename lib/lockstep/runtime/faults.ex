@@ -57,9 +57,9 @@ defmodule Lockstep.Runtime.Faults do
   @spec restarts?(Context.t(), node()) :: boolean()
   def restarts?(ctx, node), do: :ets.member(ctx.store, {:restarts, node})
 
-  @doc "A node has been started, by whomever: what takes it down from now on need not be a fault."
-  @spec started(Context.t(), node()) :: :ok
-  def started(ctx, node) do
+  @doc "Whether a node is up is no longer for its fault to say: somebody has started or stopped it."
+  @spec leave(Context.t(), node()) :: :ok
+  def leave(ctx, node) do
     :ets.delete(ctx.store, {:restarts, node})
     :ok
   end
@@ -125,9 +125,10 @@ defmodule Lockstep.Runtime.Faults do
 
   defp strike(:crash, ctx, options) do
     node = pick(ctx, nodes_up(ctx))
-    restart? = Keyword.get(options, :restart, true)
+    down? = Turn.take(Native.crash_node(ctx.session, ctx.id, node, false)) == :ok
+    Turn.note(ctx, fn -> {"crash node #{inspect(node)}", node} end)
+    restart? = down? and Keyword.get(options, :restart, true)
     if restart?, do: :ets.insert(ctx.store, {{:restarts, node}})
-    Cluster.crash_node(node)
     fn -> if restart?, do: restart(ctx, node, @attempts) end
   end
 
@@ -140,7 +141,6 @@ defmodule Lockstep.Runtime.Faults do
     fn -> :ok end
   end
 
-  # What has started it meanwhile may have stopped it again.
   defp restart(ctx, node, attempts) do
     if restarts?(ctx, node) and not over?(ctx), do: Start.again(ctx, node)
   catch
@@ -149,11 +149,14 @@ defmodule Lockstep.Runtime.Faults do
   end
 
   defp failed(ctx, node, reason, attempts) do
-    if attempts > 0, do: :ets.insert(ctx.store, {{:restarts, node}})
     Turn.take(Native.crash_node(ctx.session, ctx.id, node, true))
     Turn.note(ctx, fn -> {"node #{inspect(node)} ends: it cannot start, #{inspect(reason)}", {node, reason}} end)
-    Mailbox.pause(pick(ctx, @lengths))
-    if attempts > 0, do: restart(ctx, node, attempts)
+
+    if attempts > 0 do
+      :ets.insert(ctx.store, {{:restarts, node}})
+      Mailbox.pause(pick(ctx, @lengths))
+      restart(ctx, node, attempts)
+    end
   end
 
   defp cut(ctx, some, others) do
