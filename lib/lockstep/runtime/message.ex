@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
