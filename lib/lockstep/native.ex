@@ -50,6 +50,8 @@ defmodule Lockstep.Native do
   def send(_session, _me, _target), do: err()
   @spec send_if_connected(session(), id(), target()) :: next()
   def send_if_connected(_session, _me, _target), do: err()
+  @spec weigh(session(), id(), bytes :: natural(), suspend? :: boolean()) :: next()
+  def weigh(_session, _me, _bytes, _suspend?), do: err()
   @spec receive(session(), id(), :forever | :poll | :rest | {:lazily, natural()} | natural()) :: next()
   def receive(_session, _me, _mode), do: err()
   @spec spawn(session(), id(), node(), boolean(), natural() | nil, alias_mode() | nil) :: next()
@@ -206,6 +208,8 @@ defmodule Lockstep.Native do
   def connections(_session, _node), do: err()
   @spec neighbours(session(), node()) :: [node()]
   def neighbours(_session, _node), do: err()
+  @spec busy(session(), node(), node()) :: boolean()
+  def busy(_session, _from, _to), do: err()
   @spec node_names(session()) :: [node()]
   def node_names(_session), do: err()
   @spec under_way(session()) :: natural()

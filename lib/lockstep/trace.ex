@@ -15,7 +15,7 @@ defmodule Lockstep.Trace do
             trap_exit register unregister whereis start_timer cancel_timer read_timer fire access yield stall killed
             partition heal tick set_tick_time stop_node start_node monitor_node down exit_signal
             spawned abandon look suspend resume connect connected refused disconnect disconnected monitor_nodes cut
-            release set_latency crash_node pause_node pause configure join linked unlinked watched lead led)a
+            release set_latency crash_node pause_node pause configure join linked unlinked watched lead led busy)a
 
   @typedoc "What happened: `:send`, `:deliver`, `:spawn`, ..."
   @type kind :: atom()

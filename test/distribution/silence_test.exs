@@ -311,4 +311,158 @@ defmodule Distribution.SilenceTest do
       max_stall: 0
     )
   end
+
+  describe "R-FLOW" do
+    @megabyte 1_000_000
+
+    # A process that sends so many messages of a megabyte and then says so.
+    defp flood(node, to, count) do
+      test = self()
+
+      Cluster.spawn(node, fn ->
+        for number <- 1..count, do: send(to, {number, :binary.copy(<<0>>, @megabyte)})
+        send(test, {:flooded, self(), System.monotonic_time(:millisecond)})
+      end)
+    end
+
+    defp status(pid), do: Cluster.run(node(pid), fn -> Process.info(pid, :status) end)
+    defp numbers(recorder), do: for({number, binary} when byte_size(binary) == @megabyte <- log(recorder), do: number)
+
+    test "R-FLOW senders are suspended while a silent connection takes no more, and nosuspend says so" do
+      run(fn ->
+        start_isolated([:a, :b, :c])
+        [one, two, three] = for node <- [:a, :b, :c], do: recorder(node)
+        Cluster.partition([:a], [:b], :tcp)
+        sender = flood(:a, two, 200)
+        settle()
+        assert status(sender) == {:status, :suspended}
+        assert tell(one, fn -> :erlang.send(two, :small, [:nosuspend]) end) == :nosuspend
+        assert tell(one, fn -> :erlang.send({:name, :b}, :small, [:nosuspend, :noconnect]) end) == :nosuspend
+        assert tell(one, fn -> :erlang.send_nosuspend(two, :small) end) == false
+        # Neither of these has to wait, nor does what goes elsewhere.
+        assert tell(one, fn -> {Node.list(), Node.monitor(:b, true)} end) == {[:b, :c], true}
+        assert tell(one, fn -> :erlang.send(three, :small, [:nosuspend]) end) == :ok
+        assert tell(one, fn -> Node.ping(:c) end) == :pong
+      end)
+    end
+
+    test "R-FLOW two messages of a megabyte are too many, one is not" do
+      for {count, status} <- [{1, nil}, {2, {:status, :suspended}}] do
+        run(fn ->
+          start_isolated([:a, :b])
+          two = recorder(:b)
+          Cluster.partition([:a], [:b], :tcp)
+          sender = flood(:a, two, count)
+          settle()
+          assert status(sender) == status
+        end)
+      end
+    end
+
+    test "R-FLOW when the network comes back all that was sent arrives, and the senders go on" do
+      run(fn ->
+        start_isolated([:a, :b])
+        two = recorder(:b)
+        Cluster.partition([:a], [:b], :tcp)
+        sender = flood(:a, two, 5)
+        Process.sleep(20_000)
+        refute_received {:flooded, ^sender, _}
+        Cluster.heal()
+        receive do: ({:flooded, ^sender, _} -> settle())
+        assert numbers(two) == [1, 2, 3, 4, 5]
+      end)
+    end
+
+    test "R-FLOW a node that stands still takes no more either" do
+      run(fn ->
+        start_isolated([:a, :b])
+        two = recorder(:b)
+        Cluster.pause_node(:b)
+        sender = flood(:a, two, 5)
+        settle()
+        assert status(sender) == {:status, :suspended}
+        Cluster.resume_node(:b)
+        receive do: ({:flooded, ^sender, _} -> settle())
+        assert numbers(two) == [1, 2, 3, 4, 5]
+      end)
+    end
+
+    # What has to wait as well, and what it comes to when the connection is lost.
+    @signals [
+      send: quote(do: fn pid -> send(pid, :small) end),
+      send_to_name: quote(do: fn _pid -> send({:name, :b}, :small) end),
+      monitor: quote(do: fn pid -> Process.monitor(pid) end),
+      monitor_name: quote(do: fn _pid -> Process.monitor({:name, :b}) end),
+      link: quote(do: fn pid -> Process.link(pid) end),
+      exit: quote(do: fn pid -> Process.exit(pid, :normal) end),
+      spawn: quote(do: fn _pid -> Node.spawn(:b, fn -> :ok end) end),
+      spawn_request: quote(do: fn _pid -> :erlang.spawn_request(:b, fn -> :ok end) end),
+      cast: quote(do: fn pid -> GenServer.cast(pid, :small) end)
+    ]
+
+    for {name, signal} <- @signals do
+      test "R-FLOW #{name} has to wait until the connection is lost" do
+        run(
+          fn ->
+            start_isolated([:a, :b], kernel: [net_ticktime: 4])
+            [one, two] = for node <- [:a, :b], do: recorder(node)
+            Cluster.partition([:a], [:b], :tcp)
+            start = System.monotonic_time(:millisecond)
+            flood(:a, two, 3)
+            Process.sleep(500)
+            signal = unquote(signal)
+            let(one, fn -> signal.(two) && {Node.list(), System.monotonic_time(:millisecond)} end)
+            assert {[], time} = told(one)
+            assert (time - start) in 3_000..5_200
+          end,
+          seeds: 30
+        )
+      end
+    end
+
+    test "R-FLOW the time of a call is not up while its message has to wait" do
+      run(
+        fn ->
+          start_isolated([:a, :b], kernel: [net_ticktime: 4])
+          [one, two] = for node <- [:a, :b], do: recorder(node)
+          warm(:a)
+          Cluster.partition([:a], [:b], :tcp)
+          sender = flood(:a, two, 3)
+          Process.sleep(500)
+
+          calls = [
+            {{:badrpc, :nodedown}, fn -> :rpc.call(:b, :erlang, :node, [], 100) end},
+            {:noconnection, fn -> catch_error(:erpc.call(:b, :erlang, :node, [], 100)) |> elem(1) end},
+            {{:nodedown, :b}, fn -> catch_exit(GenServer.call({:name, :b}, :hello, 100)) |> elem(0) end}
+          ]
+
+          callers = for {_, call} <- calls, do: recorder(:a) |> tap(&let(&1, fn -> timed(call) end))
+          answers = for caller <- callers, do: told(caller)
+          assert Enum.map(answers, &elem(&1, 0)) == Enum.map(calls, &elem(&1, 0))
+          assert Enum.all?(answers, fn {_answer, took} -> took > 2_000 end)
+
+          # All that was sent is lost, and so is what comes after: the network is still silent.
+          receive do: ({:flooded, ^sender, _} -> :ok)
+          assert tell(one, fn -> Node.list() end) == []
+          Cluster.heal()
+          Process.sleep(20_000)
+          assert numbers(two) in [[], [3]]
+        end,
+        max_stall: 0
+      )
+    end
+
+    test "R-FLOW who waits for a connection can be killed" do
+      run(fn ->
+        start_isolated([:a, :b])
+        two = recorder(:b)
+        Cluster.partition([:a], [:b], :tcp)
+        sender = flood(:a, two, 5)
+        settle()
+        monitor = Process.monitor(sender)
+        Process.exit(sender, :kill)
+        receive do: ({:DOWN, ^monitor, _, _, reason} -> assert(reason == :killed))
+      end)
+    end
+  end
 end

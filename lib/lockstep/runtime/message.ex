@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
@@ -23,7 +23,7 @@ defmodule Lockstep.Runtime.Message do
     end
   end
 
-  @doc "`:erlang.send/3`. Simulated connections are never busy."
+  @doc "`:erlang.send/3`."
   @spec send(destination(), term(), [:noconnect | :nosuspend]) :: :ok | :noconnect | :nosuspend
   def send(destination, message, options) do
     case Context.get() do
@@ -32,23 +32,25 @@ defmodule Lockstep.Runtime.Message do
 
       ctx ->
         unless options?(options), do: WrongArgument.fail(:send, [destination, message, options], :badopt)
-
-        if :noconnect in options,
-          do: send_if_connected(ctx, destination, message),
-          else: send_ok(ctx, destination, message)
+        send_with(ctx, destination, message, options)
     end
-  end
-
-  defp send_ok(ctx, destination, message) do
-    inside(ctx, destination, message)
-    :ok
   end
 
   defp options?(options) when length(options) >= 0, do: Enum.all?(options, &(&1 in [:noconnect, :nosuspend]))
   defp options?(_options), do: false
 
+  defp send_with(ctx, destination, message, options) do
+    suspend? = :nosuspend not in options
+
+    cond do
+      not suspend? and Nodes.busy?(ctx, node_of(ctx, destination)) -> :nosuspend
+      :noconnect in options -> send_if_connected(ctx, destination, message, suspend?)
+      true -> inside(ctx, destination, message, suspend?) && :ok
+    end
+  end
+
   # One step: the connection may be lost at any time.
-  defp send_if_connected(ctx, destination, message) do
+  defp send_if_connected(ctx, destination, message, suspend?) do
     Services.ensure(ctx, destination)
 
     case announce(ctx, destination, message, &Native.send_if_connected/3) do
@@ -56,14 +58,15 @@ defmodule Lockstep.Runtime.Message do
         Turn.note(ctx, fn -> {"send #{inspect(message)} to #{inspect(destination)} (not connected)", destination} end)
         :noconnect
 
-      :escaped ->
-        :ok
-
       grant ->
-        granted(grant, ctx, destination, message)
+        granted(grant, ctx, destination, message, suspend?)
         :ok
     end
   end
+
+  defp node_of(ctx, pid) when is_pid(pid), do: Native.node_of(ctx.session, pid)
+  defp node_of(ctx, {name, node}) when is_atom(name) and is_atom(node), do: Nodes.meant(ctx, node)
+  defp node_of(ctx, _destination), do: ctx.node
 
   @doc "`:erlang.send_nosuspend/2`."
   @spec send_nosuspend(destination(), term()) :: boolean()
@@ -73,13 +76,11 @@ defmodule Lockstep.Runtime.Message do
   @spec send_nosuspend(destination(), term(), [:noconnect]) :: boolean()
   def send_nosuspend(destination, message, options), do: send(destination, message, [:nosuspend | options]) == :ok
 
-  defp inside(ctx, destination, message) do
+  defp inside(ctx, destination, message, suspend? \\ true) do
     Services.ensure(ctx, destination)
 
-    case announce(ctx, destination, message, &Native.send/3) do
-      :escaped -> message
-      grant -> granted(grant, ctx, destination, message)
-    end
+    ctx |> announce(destination, message, &Native.send/3) |> granted(ctx, destination, message, suspend?)
+    message
   end
 
   defp announce(ctx, destination, message, send) do
@@ -98,9 +99,16 @@ defmodule Lockstep.Runtime.Message do
   defp target(ctx, {name, node}) when is_atom(name) and is_atom(node), do: {name, Nodes.meant(ctx, node)}
   defp target(_ctx, _destination), do: :erlang.error(:badarg)
 
-  defp granted({:refused, :bad_name}, _ctx, name, _message) when is_atom(name), do: :erlang.error(:badarg)
+  defp granted({:refused, :bad_name}, _ctx, name, _message, _suspend?) when is_atom(name), do: :erlang.error(:badarg)
 
-  defp granted(grant, ctx, destination, message) do
+  defp granted(:escaped, _ctx, _destination, _message, _suspend?), do: :ok
+
+  defp granted({:stuck, grant}, ctx, destination, message, suspend?) do
+    granted(grant, ctx, destination, message, suspend?)
+    Flow.weigh(ctx, message, suspend?)
+  end
+
+  defp granted(grant, ctx, destination, message, _suspend?) do
     case grant do
       {:sent, real, id} -> :erlang.send(real, {:"$lockstep", id, message})
       {:parked, id} -> :ets.insert(ctx.store, {id, message})
@@ -109,6 +117,5 @@ defmodule Lockstep.Runtime.Message do
 
     lost = if match?({kind, _, _} when kind == :sent, grant) or match?({:parked, _}, grant), do: "", else: " (lost)"
     Turn.note(ctx, fn -> {"send #{inspect(message)} to #{inspect(destination)}#{lost}", {destination, message}} end)
-    message
   end
 end

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Monitor do
   # alone, which makes it when it takes the message from its mailbox.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
   @monitors :"$lockstep_monitors"
   @alias_modes %{explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor}
@@ -54,7 +54,7 @@ defmodule Lockstep.Runtime.Monitor do
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
     remember(number, ref, object, tag)
-    watched = Turn.take(Native.monitor(ctx.session, ctx.id, meant(ctx, item), number, mode))
+    watched = Flow.take(ctx, Native.monitor(ctx.session, ctx.id, meant(ctx, item), number, mode))
     if watched == false, do: :erlang.put(@monitors, Map.delete(remembered(), number))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
@@ -139,7 +139,7 @@ defmodule Lockstep.Runtime.Monitor do
 
   defp demonitor(ctx, ref, options) do
     number = Identity.number(ref)
-    watched = Turn.take(Native.demonitor(ctx.session, ctx.id, number))
+    watched = Flow.take(ctx, Native.demonitor(ctx.session, ctx.id, number))
     found = watched or match?(%{^number => {_, @clock, _}}, remembered())
     Turn.note(ctx, fn -> {"demonitor", found} end)
     # One that has fired already keeps its entry: its message may still be on the way into the mailbox.

@@ -159,6 +159,15 @@ defmodule Lockstep.Runtime.Nodes do
     true
   end
 
+  @doc "Whether the connection to a node takes no more."
+  @spec busy?(Context.t(), node() | nil) :: boolean()
+  def busy?(ctx, node) when node in [nil, ctx.node], do: false
+
+  def busy?(ctx, node) do
+    touch(ctx)
+    Native.busy(ctx.session, ctx.node, node)
+  end
+
   @doc "A scheduling point that conflicts with every change of the cluster."
   @spec touch(Context.t()) :: term()
   def touch(ctx), do: Turn.take(Native.access(ctx.session, ctx.id, @object, false))

@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Process do
   import Kernel, except: [self: 0]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Context, Ending, Escape, Information, Message, Turn}
+  alias Lockstep.Runtime.{Base, Context, Ending, Escape, Flow, Information, Message, Turn}
 
   @doc "`:erlang.self/0`."
   @spec self() :: pid()
@@ -36,10 +36,7 @@ defmodule Lockstep.Runtime.Process do
   defp signal(ctx, pid, reason) do
     class = if reason == :kill, do: :kill, else: Ending.class(reason)
 
-    case Turn.take(Native.signal(ctx.session, ctx.id, pid, class)) do
-      {:sent, real, id} -> send(real, {:"$lockstep_exit", id, ctx.pid, reason})
-      :ok -> :ok
-    end
+    ctx |> sent(Turn.take(Native.signal(ctx.session, ctx.id, pid, class)), reason)
 
     Turn.note(ctx, fn -> {"exit #{inspect(pid)}, #{inspect(reason)}", {pid, reason}} end)
     # A signal to oneself has taken effect before exit/2 returns.
@@ -47,12 +44,20 @@ defmodule Lockstep.Runtime.Process do
     true
   end
 
+  defp sent(ctx, {:stuck, grant}, reason) do
+    sent(ctx, grant, reason)
+    Flow.weigh(ctx, reason, true)
+  end
+
+  defp sent(ctx, {:sent, real, id}, reason), do: send(real, {:"$lockstep_exit", id, ctx.pid, reason})
+  defp sent(_ctx, :ok, _reason), do: :ok
+
   @doc "`:erlang.link/1`."
   @spec link(pid()) :: true
   def link(pid) do
     case Context.get() do
       nil -> :erlang.link(pid)
-      ctx when is_pid(pid) -> linked(ctx, pid, Turn.take(Native.link(ctx.session, ctx.id, pid)))
+      ctx when is_pid(pid) -> linked(ctx, pid, Flow.take(ctx, Native.link(ctx.session, ctx.id, pid)))
       _ -> port_or_wrong(:link, [pid])
     end
   end
@@ -73,7 +78,7 @@ defmodule Lockstep.Runtime.Process do
         :erlang.unlink(pid)
 
       ctx when is_pid(pid) ->
-        Turn.take(Native.unlink(ctx.session, ctx.id, pid))
+        Flow.take(ctx, Native.unlink(ctx.session, ctx.id, pid))
         Turn.note(ctx, fn -> {"unlink #{inspect(pid)}", pid} end)
         true
 

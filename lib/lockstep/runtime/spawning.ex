@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Spawning do
   import Kernel, except: [spawn: 1, spawn: 3, spawn_link: 1, spawn_link: 3, spawn_monitor: 1, spawn_monitor: 3]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Call, Context, Identity, Leader, Mailbox, Message, Monitor, Nodes, Turn}
+  alias Lockstep.Runtime.{Base, Call, Context, Flow, Identity, Leader, Mailbox, Message, Monitor, Nodes, Turn}
   alias Lockstep.Runtime.Spawning.Options
 
   @started :"$lockstep_started"
@@ -120,14 +120,17 @@ defmodule Lockstep.Runtime.Spawning do
     {ref, number} = Identity.new_ref(ctx)
     wanted = {alias_mode(options), number, true, true}
 
-    case Turn.take(Native.spawn_request(ctx.session, ctx.id, node, options.link?, options.monitor != nil, wanted)) do
-      :noconnection ->
+    next = Native.spawn_request(ctx.session, ctx.id, node, options.link?, options.monitor != nil, wanted)
+
+    case next |> Turn.take() |> Flow.split() do
+      {:noconnection, _} ->
         not_started(ctx, node, call, options)
 
-      {:requested, id, message} ->
+      {{:requested, id, message}, stuck?} ->
         pid = born(ctx, id, node, call, options)
         Leader.share(ctx, id)
         send(:erlang.self(), {:"$lockstep", message, {@started, ref, :ok, pid}})
+        if stuck?, do: Flow.weigh(ctx, call, true)
         started = with_monitor(pid, if(options.monitor, do: ref), number, options)
 
         if Mailbox.await(&outcome(&1, ref), :infinity) == :ok,
@@ -276,16 +279,20 @@ defmodule Lockstep.Runtime.Spawning do
     wanted = {alias_mode(options), number, success?, failure?}
     monitor? = options.monitor != nil
 
-    case Turn.take(Native.spawn_request(ctx.session, ctx.id, Nodes.meant(ctx, node), options.link?, monitor?, wanted)) do
-      :noconnection ->
+    case ctx.session
+         |> Native.spawn_request(ctx.id, Nodes.meant(ctx, node), options.link?, monitor?, wanted)
+         |> Turn.take()
+         |> Flow.split() do
+      {:noconnection, _} ->
         refuse(ctx, ref, reply, :noconnection)
 
-      {:requested, id, message} ->
+      {{:requested, id, message}, stuck?} ->
         pid = born(ctx, id, node, call, options)
         if node != ctx.node, do: Leader.share(ctx, id)
         # It counts when the core says that it has been delivered.
         if success? or failure?, do: send(:erlang.self(), {:"$lockstep", message, {tag, ref, :ok, pid}})
         if monitor?, do: with_monitor(pid, ref, number, options)
+        if stuck?, do: Flow.weigh(ctx, call, true)
     end
   end
 
@@ -302,11 +309,12 @@ defmodule Lockstep.Runtime.Spawning do
   end
 
   defp abandon(ctx, number) do
-    answer = Turn.take(Native.abandon(ctx.session, ctx.id, number))
+    {answer, stuck?} = ctx.session |> Native.abandon(ctx.id, number) |> Turn.take() |> Flow.split()
     Turn.note(ctx, fn -> {"abandon a request", number} end)
 
     with {:sent, real, id} <- answer do
       send(real, {:"$lockstep_exit", id, ctx.pid, :abandoned})
+      if stuck?, do: Flow.weigh(ctx, [], true)
       true
     end
   end

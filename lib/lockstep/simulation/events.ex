@@ -11,7 +11,7 @@ defmodule Lockstep.Simulation.Events do
   @silent [:start, :stall]
 
   # What happens between two nodes.
-  @between [:connected, :disconnected, :refused, :tick]
+  @between [:connected, :disconnected, :refused, :tick, :busy]
 
   @doc "The events with their texts; messages are shown again where they are delivered. `nodes` are names by number."
   @spec in_words([tuple()], [node()]) :: [Result.event()]
@@ -34,6 +34,7 @@ defmodule Lockstep.Simulation.Events do
   defp between(:connected, a, b), do: "#{a} and #{b} are connected"
   defp between(:disconnected, a, b), do: "#{a} loses #{b}"
   defp between(:refused, a, b), do: "#{a} cannot connect to #{b}"
+  defp between(:busy, a, b), do: "has to wait: the connection of #{a} with #{b} takes no more"
   defp between(:tick, a, b), do: "#{a} has not heard of #{b} for the tick time"
 
   defp text(:deliver, id, _from, sent), do: "deliver: #{Map.get(sent, id, "message #{id}")}"

@@ -64,6 +64,8 @@ pub(crate) struct Side {
     /// When something last arrived here.
     pub(crate) heard: Micros,
     pub(crate) closing: Option<Closing>,
+    /// How many bytes wait to get out of this side's node.
+    pub(crate) waiting: u64,
     /// Whether it has ever been connected (`dist_auto_connect once`).
     pub(crate) used: bool,
     /// How long messages towards this side are under way, at least and at most; none for the run's own setting.

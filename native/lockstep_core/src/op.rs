@@ -223,6 +223,9 @@ pub enum Op {
     Send(Target),
     /// Sends a message unless that would need a new connection.
     SendIfConnected(Target),
+    /// How many bytes the last thing was that the caller has sent, which waits to get out of its node. It goes on when
+    /// the connection takes more again, or at once if it does not want to be suspended.
+    Weigh { bytes: u64, suspend: bool },
     /// Waits for messages.
     Receive(Wait),
     /// Starts a process.
@@ -404,7 +407,9 @@ impl Op {
     /// [`Object::World`].
     pub fn access(&self, caller: ProcessId, home: NodeId) -> (Object, bool) {
         match self {
-            Op::Start | Op::Yield | Op::Watch(_) | Op::ReadTimer(_) | Op::Alias(..) => (Object::Local, false),
+            Op::Start | Op::Yield | Op::Weigh { .. } | Op::Watch(_) | Op::ReadTimer(_) | Op::Alias(..) => {
+                (Object::Local, false)
+            }
             Op::Send(target) | Op::SendIfConnected(target) | Op::Monitor { target, .. } => (target.object(), true),
             Op::Receive(Wait::Forever | Wait::For(_) | Wait::Lazily(_) | Wait::Rest | Wait::Expired) => {
                 (Object::Local, false)

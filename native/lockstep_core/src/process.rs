@@ -31,6 +31,10 @@ pub(crate) struct Process {
     pub(crate) frozen: bool,
     /// How many pauses of itself it is in.
     pub(crate) pauses: u32,
+    /// The node that it has sent something to that waits to get out of its own.
+    pub(crate) stuck: Option<NodeId>,
+    /// The node that it can send to only later, and has to: it takes no step until then.
+    pub(crate) kept_by: Option<NodeId>,
     /// Its `receive` timed out while it was suspended.
     pub(crate) expired: bool,
     /// The timers that are to fire for it. They end with it.
@@ -91,6 +95,8 @@ impl Process {
             suspended_by: BTreeSet::new(),
             frozen: false,
             pauses: 0,
+            stuck: None,
+            kept_by: None,
             expired: false,
             timers: BTreeSet::new(),
             name: None,
@@ -118,6 +124,6 @@ impl Process {
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
-        self.frozen || self.pauses > 0 || !self.suspended_by.is_empty()
+        self.frozen || self.pauses > 0 || self.kept_by.is_some() || !self.suspended_by.is_empty()
     }
 }

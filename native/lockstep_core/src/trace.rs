@@ -73,11 +73,12 @@ pub enum Kind {
     Unlinked,
     Lead,
     Led,
+    Busy,
 }
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Kind; 60] = [
+    pub const ALL: [Kind; 61] = [
         Kind::Start,
         Kind::Send,
         Kind::Lost,
@@ -138,6 +139,7 @@ impl Kind {
         Kind::Unlinked,
         Kind::Lead,
         Kind::Led,
+        Kind::Busy,
     ];
 
     /// Whether this happens to its process, which does nothing itself.
@@ -219,6 +221,7 @@ impl Kind {
             Kind::Unlinked => "unlinked",
             Kind::Lead => "lead",
             Kind::Led => "led",
+            Kind::Busy => "busy",
         }
     }
 }

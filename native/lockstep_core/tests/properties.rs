@@ -392,7 +392,15 @@ fn check_network(player: &Player) -> bool {
     for event in simulation.trace_events() {
         let arrived = matches!(
             event.kind,
-            Kind::Deliver | Kind::Lost | Kind::Down | Kind::ExitSignal | Kind::Spawned | Kind::Linked | Kind::Watched
+            Kind::Deliver
+                | Kind::Lost
+                | Kind::Down
+                | Kind::ExitSignal
+                | Kind::Spawned
+                | Kind::Linked
+                | Kind::Unlinked
+                | Kind::Led
+                | Kind::Watched
         );
         if arrived {
             deferred.remove(&event.object);

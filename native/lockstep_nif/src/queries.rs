@@ -168,6 +168,12 @@ queries! {
         let all = inner.known_node(node, env).map(|node| inner.simulation.neighbours(node)).unwrap_or_default();
         all.into_iter().map(|node| inner.node_atom(node)).collect::<Result<Vec<_>, Fault>>()?
     };
+    busy(from: [Atom], to: [Atom]) => |env, inner| {
+        match (inner.known_node(from, env), inner.known_node(to, env)) {
+            (Some(from), Some(to)) => inner.simulation.busy(from, to),
+            _ => false,
+        }
+    };
     node_names() => |env, inner| {
         let all = inner.simulation.node_symbols().into_iter();
         all.map(|name| inner.atom(name)).collect::<Result<Vec<_>, Fault>>()?

@@ -43,6 +43,7 @@ macro_rules! steps {
 steps! {
     send(to: [Term<'a>]) => |env, inner, me| Ok(Op::Send(terms::target(inner, me, to)?));
     send_if_connected(to: [Term<'a>]) => |env, inner, me| Ok(Op::SendIfConnected(terms::target(inner, me, to)?));
+    weigh(bytes: [u64], suspend: [bool]) => |env, _inner, _me| Ok(Op::Weigh { bytes, suspend });
     receive(mode: [Term<'a>]) => |env, _inner, _me| Ok(Op::Receive(terms::wait(mode)?));
     spawn(node: [Atom], link: [bool], monitor: [Option<u64>], mode: [Option<Mode>]) => |env, inner, _me| {
         let (monitor, alias) = (monitor.map(RefId), mode.map(Into::into));

@@ -17,6 +17,7 @@ rustler::atoms! {
     over,
     sent,
     parked,
+    stuck,
     timeout,
     requested,
     not_spawned,
@@ -165,6 +166,10 @@ pub(crate) fn next_term<'a>(
         Next::Over => (over(), inner.warden).encode(env),
         Next::Go(process, grant) => {
             let answer = grant_term(env, inner, grant)?;
+            let answer = match inner.simulation.stuck(process) {
+                Some(_) => (stuck(), answer).encode(env),
+                None => answer,
+            };
             if Some(process) == me {
                 (go(), answer).encode(env)
             } else {

@@ -121,8 +121,7 @@ defmodule Oracle.Scenarios.Silence do
     recorder
   end
 
-  scenario "R-FLOW senders are suspended while a connection takes no more", world,
-    open: "a simulated connection takes everything" do
+  scenario "R-FLOW senders are suspended while a connection takes no more", world do
     [a, b] = World.cluster(world, 2, ticktime: @ticktime)
     target = World.recorder(world, b)
     World.cut(world, a, b)

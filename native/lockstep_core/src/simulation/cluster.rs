@@ -48,6 +48,7 @@ impl Simulation {
         let since = side.cut.map_or(now, |cut| cut.since);
         side.cut = Some(Cut { mode, since });
         self.review_tick(to, from);
+        self.review_flow(from, to);
     }
 
     pub(super) fn heal(&mut self, me: ProcessId, scope: Scope) -> Grant {

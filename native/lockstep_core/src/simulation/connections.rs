@@ -159,6 +159,7 @@ impl Simulation {
             self.tell_subscribers(at, hidden, event);
             self.answer_waiters(at, other, true);
             self.review_tick(at, other);
+            self.review_flow(at, other);
         }
         self.activate_held();
     }
@@ -208,6 +209,7 @@ impl Simulation {
             let side = self.network.connections.side_mut(at, other);
             if side.end == End::Pending {
                 side.end = End::Down;
+                self.review_flow(at, other);
                 self.event(None, Kind::Refused, u64::from(at.0), u64::from(other.0));
                 self.lose(|packet| packet.connection == Some(setup.number) && packet.from == at);
                 self.break_ties(at, other, SystemReason::Noconnection);
@@ -248,6 +250,7 @@ impl Simulation {
         if let Some(tick) = side.tick.take() {
             self.clock.cancel(tick);
         }
+        self.review_flow(at, other);
         Some((number, id))
     }
 
@@ -384,6 +387,7 @@ impl Simulation {
     pub(super) fn reconsider(&mut self, a: NodeId, b: NodeId) {
         for (at, other) in [(a, b), (b, a)] {
             self.review_tick(at, other);
+            self.review_flow(at, other);
             let closing = self.network.connections.side(at, other).and_then(|side| side.closing);
             if closing.is_some_and(|closing| closing.arrives.is_none()) {
                 self.close_arrives(at, other);

@@ -3,6 +3,7 @@
 mod cluster;
 mod connections;
 mod ended;
+mod flow;
 mod onlooker;
 mod perform;
 mod queries;
@@ -677,6 +678,9 @@ impl Simulation {
             unreachable!("only enabled processes are in the queue");
         };
         let grant = self.perform(process, op);
+        if self.get(process).is_some_and(|entry| entry.kept_by.is_some()) {
+            return None;
+        }
         // One that has killed itself still has to send itself the reason; its next step is its last.
         let goes_on = matches!(grant, Grant::Ended | Grant::Sent(..)) || !self.is_ending(process);
         goes_on.then_some((process, grant))

@@ -28,6 +28,7 @@ impl Simulation {
             Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
             Op::Send(target) => self.send(me, target),
             Op::SendIfConnected(target) => self.send_if_connected(me, target),
+            Op::Weigh { bytes, suspend } => self.weigh(me, bytes, suspend),
             Op::Receive(wait) => self.receive(me, wait),
             Op::Spawn {
                 node,
@@ -160,6 +161,7 @@ impl Simulation {
         };
         self.event(Some(me), Kind::Send, id.0, number);
         self.post(me, receiver, node, id, Content::Message(to), true);
+        self.has_sent(me, node);
         Grant::Sent(receiver, id)
     }
 
@@ -171,6 +173,7 @@ impl Simulation {
         }
         self.event(Some(me), Kind::Send, id.0, u64::MAX);
         self.post_to(me, to, node, id, Content::Message(to), true);
+        self.has_sent(me, node);
         Grant::Parked(id)
     }
 
@@ -258,6 +261,7 @@ impl Simulation {
             };
             let birth = self.next_message();
             self.post(me, child, node, birth, content, true);
+            self.has_sent(me, node);
         }
         Grant::Requested(child, id)
     }
@@ -285,6 +289,7 @@ impl Simulation {
             class: ExitClass::Crash,
         };
         self.post(me, child, self.home(child), id, content, true);
+        self.has_sent(me, self.home(child));
         Grant::Sent(child, id)
     }
 
@@ -323,6 +328,7 @@ impl Simulation {
         } else {
             let id = self.next_message();
             self.post(me, other, away, id, Content::Link { from: me, to: other }, true);
+            self.has_sent(me, away);
         }
         Grant::Bool(true)
     }
@@ -354,6 +360,7 @@ impl Simulation {
             // The caller is rid of it at once. Should the connection be lost first, the other is told of that.
             let id = self.next_message();
             self.post(me, other, away, id, Content::Unlink { from: me, to: other }, true);
+            self.has_sent(me, away);
         }
         Grant::Bool(true)
     }
@@ -395,6 +402,7 @@ impl Simulation {
             to: target,
         };
         self.post_to(me, target, node, id, content, true);
+        self.has_sent(me, node);
     }
 
     /// A process that ends takes a moment to be gone. Until then it can be linked, and answers by a signal of its own.
@@ -423,7 +431,11 @@ impl Simulation {
 
     fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
         self.end_alias(me, reference);
+        let watched = self.expect(me).watching.get(&reference).copied();
         let found = self.unwatch(me, reference);
+        if let Some(target) = watched {
+            self.has_sent(me, self.home_of(target));
+        }
         self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
     }
 
@@ -492,6 +504,7 @@ impl Simulation {
             class,
         };
         self.post(me, to, self.home(to), id, content, true);
+        self.has_sent(me, self.home(to));
         Grant::Sent(to, id)
     }
 

@@ -78,7 +78,7 @@ impl Simulation {
     }
 
     /// A process goes on where it was, unless something still keeps it from that.
-    fn go_on(&mut self, other: ProcessId) {
+    pub(super) fn go_on(&mut self, other: ProcessId) {
         let process = self.expect(other);
         if process.is_suspended() {
             return;
