@@ -17,5 +17,16 @@ defmodule Lockstep.StepLimitError do
   end
 
   defp busy([]), do: ""
-  defp busy(names), do: "at the end it was #{Enum.join(names, " and ")} that went on; "
+
+  defp busy(names) do
+    if Enum.all?(names, &String.ends_with?(&1, "::global_name_server")), do: livelock(names), else: at_the_end(names)
+  end
+
+  defp livelock(names) do
+    at_the_end(names) <>
+      "if they never agree, it is the livelock of OTP's global that docs/global-livelock.md describes, and nodes started " <>
+      "with env: [kernel: [connect_all: false]] are free of it; "
+  end
+
+  defp at_the_end(names), do: "at the end it was #{Enum.join(names, " and ")} that went on; "
 end
