@@ -6,6 +6,9 @@ defmodule Lockstep.StepLimitError do
   last steps, services of the nodes such as `global` included. It is empty where the run was not recorded.
   """
 
+  # A number tells it from that of the node's former life.
+  @name_server ~r/::global_name_server(#\d+)?$/
+
   defexception [:limit, busiest: []]
 
   @type t :: %__MODULE__{limit: pos_integer(), busiest: [String.t()]}
@@ -19,7 +22,7 @@ defmodule Lockstep.StepLimitError do
   defp busy([]), do: ""
 
   defp busy(names) do
-    if Enum.all?(names, &String.ends_with?(&1, "::global_name_server")), do: livelock(names), else: at_the_end(names)
+    if Enum.all?(names, &(&1 =~ @name_server)), do: livelock(names), else: at_the_end(names)
   end
 
   defp livelock(names) do

@@ -20,6 +20,9 @@ defmodule Distribution.GlobalLivelockTest do
     assert {:failed, %{error: %StepLimitError{} = error}} = Runner.explore(fn -> flap([]) end, seeds: 1..300)
     assert Enum.sort(error.busiest) == ["a::global_name_server", "b::global_name_server"]
     assert Exception.message(error) =~ "it is the livelock of OTP's global that docs/global-livelock.md describes"
+    restarted = %{error | busiest: ["a::global_name_server", "b::global_name_server#17"]}
+    assert Exception.message(restarted) =~ "the livelock"
+    refute Exception.message(%{error | busiest: ["a::global_name_server", "b::store"]}) =~ "the livelock"
   end
 
   test "R-GL7 a node that does not connect to all has no part in it" do
