@@ -54,6 +54,13 @@ defmodule Lockstep.Options do
       default: :instant,
       doc: "messages within a node arrive at once (`:instant`), or some time after the send (`:async`)"
     ],
+    ordering: [
+      type: {:one_of, [:process_pair, :node_pair]},
+      default: :process_pair,
+      doc:
+        "what arrives in the order it was sent: signals from one process to another, which is what Erlang guarantees " <>
+          "(`:process_pair`), or all from one node to another, as one TCP connection happens to do (`:node_pair`)"
+    ],
     fail_on: [
       type: {:some_of, [:crash, :blocked]},
       default: [],

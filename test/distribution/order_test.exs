@@ -95,6 +95,20 @@ defmodule Distribution.OrderTest do
     assert outcomes(receivers) == [[:directly, :told_by_first], [:told_by_first, :directly]]
   end
 
+  test "R-ORD3 with ordering: :node_pair all from one node to another arrives in the order it was sent" do
+    receivers = fn ->
+      start_isolated([:a, :b])
+      one = recorder(:b)
+      other = Cluster.spawn(:b, fn -> receive do: (:second -> send(one, :after_second)) end)
+      Cluster.run(:a, fn -> send(one, :first) && send(other, :second) end)
+      settle()
+      log(one)
+    end
+
+    assert outcomes(receivers) == [[:after_second, :first], [:first, :after_second]]
+    assert outcomes(receivers, ordering: :node_pair) == [[:first, :after_second]]
+  end
+
   describe "R-ORD4 only a lost connection loses signals" do
     # Numbers one a ms, through a connection that is closed meanwhile.
     defp stream(count, close) do

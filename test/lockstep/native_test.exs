@@ -15,6 +15,7 @@ defmodule Lockstep.NativeTest do
     max_latency: 0,
     async: false,
     quiescence: false,
+    node_order: false,
     fail_on_crash: false,
     fail_on_blocked: false,
     record: true,

@@ -107,7 +107,7 @@ defmodule Lockstep.Runner.Sweep do
     config =
       options
       |> Map.take(
-        ~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a
+        ~w(strategy max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
       )
       |> Map.merge(%{seed: seed, record: record?})
 

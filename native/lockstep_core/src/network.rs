@@ -145,6 +145,13 @@ pub(crate) struct Packet {
     pub(crate) kept: bool,
 }
 
+impl Packet {
+    /// From which node to which it goes.
+    pub(crate) fn way(&self) -> (NodeId, NodeId) {
+        (self.from, self.to)
+    }
+}
+
 /// A signal under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {

@@ -76,6 +76,7 @@ mod tests {
             max_stall: 1_000,
             max_latency: 0,
             async_delivery: false,
+            node_order: false,
             quiescence: true,
             fail_on_crash: false,
             fail_on_blocked: false,

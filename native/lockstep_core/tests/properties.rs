@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_core::strategy::{Fifo, Object, Random, Replay};
 use lockstep_core::{
-    AliasMode, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId, Request,
-    Scope, Simulation, Target, Wait,
+    AliasMode, CONTROL, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId,
+    Request, Scope, Simulation, Target, Wait,
 };
 use proptest::prelude::*;
 use support::{A, B, C, NAMES, NODES, Player, Program, config, play};
@@ -349,7 +349,7 @@ fn configs() -> impl Strategy<Value = Config> {
         prop::sample::select(vec![0, 1000, 100_000]),
         prop::sample::select(vec![0, 5, 10_000]),
     );
-    (any::<u64>(), times, any::<[bool; 4]>()).prop_map(|(seed, (max_stall, max_latency), flags)| Config {
+    (any::<u64>(), times, any::<[bool; 5]>()).prop_map(|(seed, (max_stall, max_latency), flags)| Config {
         seed,
         max_steps: 3000,
         max_stall,
@@ -358,6 +358,7 @@ fn configs() -> impl Strategy<Value = Config> {
         quiescence: flags[1],
         fail_on_crash: flags[2],
         fail_on_blocked: flags[3],
+        node_order: flags[4],
         ..config()
     })
 }
@@ -382,12 +383,13 @@ fn cut_pairs(groups: &[Vec<NodeId>]) -> Vec<(NodeId, NodeId)> {
 
 /// Goes through a recorded run: nothing crosses a cut, and a heal delivers at once, in the order it was sent, all that
 /// was deferred. Whether cuts are left at the end.
-fn check_network(player: &Player) -> bool {
+fn check_network(player: &Player, ordered: bool) -> bool {
     let simulation = &player.simulation;
     let mut announced = player.partitions.clone();
     let mut cuts: BTreeMap<(NodeId, NodeId), PartitionMode> = BTreeMap::new();
     let mut deferred = BTreeSet::new();
     let mut flushed: Option<(u64, BTreeSet<u64>)> = None;
+    let mut latest = BTreeMap::new();
     let home = |process: u64| simulation.node_of(ProcessId(process as u32));
     for event in simulation.trace_events() {
         let arrived = matches!(
@@ -421,6 +423,10 @@ fn check_network(player: &Player) -> bool {
                     !cuts.contains_key(&(from.min(to), from.max(to))),
                     "{event:?} crosses a cut"
                 );
+                if ordered && from != to && from != CONTROL && to != CONTROL {
+                    let before = latest.insert((from, to), event.object);
+                    assert!(before < Some(event.object), "{event:?} has overtaken another");
+                }
             }
             Kind::Send => {
                 if let (Some(from), Some(to)) = (event.node, home(event.detail)) {
@@ -478,7 +484,7 @@ proptest! {
     #[test]
     fn every_run_keeps_the_rules(config in configs(), scripts in programs()) {
         let player = run(&config, &scripts);
-        let cuts_left = check_network(&player);
+        let cuts_left = check_network(&player, config.node_order);
         check_rest(&player, &config, cuts_left);
     }
 
@@ -514,14 +520,14 @@ proptest! {
     #[test]
     fn any_choice_log_can_be_played(config in configs(), scripts in programs(), log in prop::collection::vec(0u64..40, 0..200)) {
         let player = play(config.clone(), Box::new(Replay::new(log)), &mut Interpreter::new(&scripts));
-        let cuts_left = check_network(&player);
+        let cuts_left = check_network(&player, config.node_order);
         check_rest(&player, &config, cuts_left);
     }
 
     #[test]
     fn the_undisturbed_run_keeps_the_rules(config in configs(), scripts in programs()) {
         let player = play(config.clone(), Box::new(Fifo), &mut Interpreter::new(&scripts));
-        let cuts_left = check_network(&player);
+        let cuts_left = check_network(&player, config.node_order);
         check_rest(&player, &config, cuts_left);
         prop_assert!(player.simulation.choices().iter().all(|&choice| choice == 0));
     }

@@ -49,6 +49,8 @@ pub struct Config {
     pub max_latency: Micros,
     /// Whether a message on one node, too, is delivered in a step of its own.
     pub async_delivery: bool,
+    /// Whether all that goes from one node to another arrives in the order it was sent.
+    pub node_order: bool,
     /// Whether the run goes on after the main process until nothing can happen any more.
     pub quiescence: bool,
     /// Whether any process that crashes fails the run.
@@ -545,6 +547,9 @@ impl Simulation {
                 self.come_due(due);
             }
             self.wake_lazy();
+            if self.config.node_order {
+                self.activate_held();
+            }
             let late = self.clock.now() > self.config.max_virtual_time;
             if late || !self.queue.is_empty() || !self.doomed.is_empty() {
                 return true;

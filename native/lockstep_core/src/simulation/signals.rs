@@ -1,6 +1,6 @@
 //! Signals under way, their delivery, and the ends of processes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::connections::Way;
 use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
@@ -136,6 +136,9 @@ impl Simulation {
         if !Network::wired(packet.from, packet.to) {
             return false;
         }
+        if self.config.node_order && self.has_earlier(packet) {
+            return true;
+        }
         let connections = &self.network.connections;
         let cut = match connections.cut(packet.from, packet.to).map(|cut| cut.mode) {
             None => false,
@@ -146,6 +149,16 @@ impl Simulation {
             .get(packet.from, packet.to)
             .and_then(|connection| connection.setup);
         cut || (packet.connection.is_some() && setup.map(|setup| setup.number) == packet.connection)
+    }
+
+    /// Whether something that was sent before is still under way between the same nodes.
+    fn has_earlier(&self, packet: &Packet) -> bool {
+        let mut firsts = self
+            .network
+            .channels
+            .values()
+            .filter_map(|channel| channel.packets.front());
+        firsts.any(|first| first.way() == packet.way() && first.id < packet.id)
     }
 
     /// Whether a packet that is not held gets there: its connection is still there, and nothing drops it.
@@ -240,7 +253,18 @@ impl Simulation {
             Some(PartitionMode::Drop) => packet.kept || !packet.content.can_be_lost(),
             _ => false,
         };
-        let keeps = |channel: &Channel| channel.packets.iter().any(kept_back);
+        let streams: BTreeSet<_> = self
+            .packets()
+            .filter(|packet| kept_back(packet))
+            .map(Packet::way)
+            .collect();
+        let goes_with = |packet: &Packet| self.config.node_order && streams.contains(&packet.way());
+        let keeps = |channel: &Channel| {
+            channel
+                .packets
+                .iter()
+                .any(|packet| kept_back(packet) || goes_with(packet))
+        };
         let channels = self.network.channels.iter().filter(|(_, channel)| keeps(channel));
         let mut packets = Vec::new();
         for key in channels.map(|(&key, _)| key).collect::<Vec<_>>() {

@@ -28,6 +28,7 @@ pub fn config() -> Config {
         max_stall: 100_000,
         max_latency: 10_000,
         async_delivery: false,
+        node_order: false,
         quiescence: true,
         fail_on_crash: false,
         fail_on_blocked: false,
