@@ -231,8 +231,10 @@ defmodule Lockstep.Cluster.PartitionsTest do
 
     test "connect nodes that were started apart, whatever their cookies, but not across a cut or a node that is down" do
       run(fn ->
-        start([:a, :b], connect: false)
-        start([:c], cookie: :other, connect: false)
+        # `global` would connect them again.
+        apart = [connect: false, env: [kernel: [connect_all: false]]]
+        start([:a, :b], apart)
+        start([:c], [cookie: :other] ++ apart)
         assert Cluster.connect(:a, :b)
         assert Cluster.connect(:b, :c)
         Cluster.disconnect(:a, :b)

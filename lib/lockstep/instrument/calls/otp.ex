@@ -211,7 +211,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
     {:file, :escape, [{:native, ~w(format_error)a}]},
     {:init, :escape, [{:refuse, ~w(boot make_permanent notify_when_started reboot restart run_on_load_handlers)a}]},
     # Reading an application's specification is like loading its code.
-    {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file_info)a}]},
+    {:erl_prim_loader, :escape, [{:native, ~w(get_file list_dir read_file read_file_info)a}]},
     # It makes terms of maps, in the order of their keys.
     {:erl_parse, :native, [{:guest, ~w(abstract)a}]},
     {:epp, :escape, [{:native, ~w(default_encoding encoding_to_string format_error read_encoding_from_binary)a}]},
