@@ -31,11 +31,17 @@ impl Choices {
         }
     }
 
-    /// Chooses among the enabled events. `max_stall` 0 means that nobody may be held back here.
+    /// Chooses among the enabled events. `max_stall` 0 means that nobody may be held back here; `upcoming` is asked for
+    /// the deadlines that a stall may reach.
     ///
     /// In the log, a number below the count of candidates is an event to run; `count + i` holds back candidate `i`, and
     /// the next number is for how long.
-    pub fn next(&mut self, candidates: &Candidates<'_>, max_stall: Micros, next_deadline: Option<Micros>) -> Decision {
+    pub fn next(
+        &mut self,
+        candidates: &Candidates<'_>,
+        max_stall: Micros,
+        upcoming: impl FnOnce() -> Vec<Micros>,
+    ) -> Decision {
         let count = candidates.len();
         if count == 1 && max_stall == 0 {
             return Decision::Run(0);
@@ -46,7 +52,7 @@ impl Choices {
         if choice < count {
             return Decision::Run(choice);
         }
-        let length = self.strategy.stall(max_stall, next_deadline).clamp(1, max_stall);
+        let length = self.strategy.stall(max_stall, &upcoming()).clamp(1, max_stall);
         self.write(length);
         Decision::Stall(choice - count, length)
     }

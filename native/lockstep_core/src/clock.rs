@@ -52,6 +52,21 @@ impl<D> Clock<D> {
         self.deadlines.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// How long it is until the next `most` different times at which something is due, not later than in `within`.
+    pub fn upcoming(&self, within: Micros, most: usize) -> Vec<Micros> {
+        let mut upcoming = Vec::new();
+        for (due, _) in self.deadlines.keys() {
+            let left = due.saturating_sub(self.now);
+            if left > within || upcoming.len() == most {
+                break;
+            }
+            if upcoming.last() != Some(&left) {
+                upcoming.push(left);
+            }
+        }
+        upcoming
+    }
+
     /// How many deadlines are set.
     pub fn len(&self) -> usize {
         self.deadlines.len()
@@ -109,6 +124,19 @@ mod tests {
         assert!(clock.jump());
         assert_eq!((clock.now(), clock.pop_due()), (20, Some('c')));
         assert!(!clock.jump());
+    }
+
+    #[test]
+    fn what_is_upcoming_are_times_and_not_deadlines() {
+        let mut clock = Clock::new();
+        for due in [30, 10, 10, 20, 40] {
+            clock.set(due, ());
+        }
+        assert_eq!(clock.upcoming(30, 8), [10, 20, 30]);
+        assert_eq!(clock.upcoming(30, 2), [10, 20]);
+        assert_eq!(clock.upcoming(9, 8), []);
+        clock.jump();
+        assert_eq!(clock.upcoming(10, 8), [0, 10]);
     }
 
     #[test]

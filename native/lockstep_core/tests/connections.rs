@@ -751,7 +751,7 @@ impl Choices for Drawn {
         0
     }
 
-    fn stall(&mut self, _max: Micros, _next: Option<Micros>) -> Micros {
+    fn stall(&mut self, _max: Micros, _upcoming: &[Micros]) -> Micros {
         0
     }
 

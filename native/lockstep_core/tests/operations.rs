@@ -154,7 +154,7 @@ impl Strategy for Watch {
         0
     }
 
-    fn stall(&mut self, _max: Micros, _next: Option<Micros>) -> Micros {
+    fn stall(&mut self, _max: Micros, _upcoming: &[Micros]) -> Micros {
         1
     }
 

@@ -3,6 +3,7 @@
 mod cluster;
 mod connections;
 mod ended;
+mod family;
 mod flow;
 mod onlooker;
 mod perform;
@@ -13,6 +14,7 @@ mod suspension;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ended::JustEnded;
+use self::family::Family;
 use self::onlooker::Onlooker;
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
@@ -22,7 +24,7 @@ use crate::network::{ChannelKey, Content, Network, Node};
 use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Scope, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
-use crate::strategy::{Candidate, CandidateView, Candidates, Object, Strategy};
+use crate::strategy::{Actor, Candidate, CandidateView, Candidates, Lineage, Object, Strategy};
 use crate::symbols::Symbols;
 use crate::trace::{Event, Kind, Trace};
 
@@ -33,6 +35,9 @@ const SLICE: u32 = 500;
 const DEFAULT_TICK_TIME: Micros = 15_000_000;
 /// After how long a silent connection is given up (`net_ticktime`).
 const NET_TICK_TIME: Micros = 60_000_000;
+
+/// How many of the next deadlines are offered to whoever chooses the length of a stall.
+const UPCOMING: usize = 8;
 
 /// The settings of a run. Times are virtual microseconds.
 #[derive(Debug, Clone)]
@@ -228,6 +233,7 @@ pub struct Simulation {
     processes: Vec<Option<Box<Process>>>,
     /// Every process's node, dead ones' too.
     homes: Vec<NodeId>,
+    family: Family,
     just_ended: JustEnded,
     /// Who serves the others, dead ones too: that they wait for ever says nothing.
     daemons: BTreeSet<ProcessId>,
@@ -268,6 +274,7 @@ impl Simulation {
             queue: VecDeque::new(),
             processes: Vec::new(),
             homes: Vec::new(),
+            family: Family::default(),
             just_ended: JustEnded::default(),
             daemons: BTreeSet::new(),
             labels: Vec::new(),
@@ -295,7 +302,7 @@ impl Simulation {
             lazy: BTreeSet::new(),
             config,
         };
-        simulation.create(CONTROL, State::Enabled(Op::Start));
+        simulation.create(None, CONTROL, State::Enabled(Op::Start));
         simulation
     }
 
@@ -661,9 +668,13 @@ impl Simulation {
             network: &self.network,
             aliases: &self.aliases,
             timers: &self.timers,
+            family: &self.family,
+            symbols: &self.symbols,
+            now: self.clock.now(),
         };
+        let upcoming = || self.clock.upcoming(max_stall, UPCOMING);
         self.choices
-            .next(&Candidates::new(&view, view.queue.len()), max_stall, next)
+            .next(&Candidates::new(&view, view.queue.len()), max_stall, upcoming)
     }
 
     fn stall(&mut self, process: ProcessId, length: Micros) {
@@ -691,7 +702,7 @@ impl Simulation {
         goes_on.then_some((process, grant))
     }
 
-    fn create(&mut self, node: NodeId, state: State) -> ProcessId {
+    fn create(&mut self, parent: Option<ProcessId>, node: NodeId, state: State) -> ProcessId {
         let process = ProcessId(self.processes.len() as u32);
         let mut entry = Process::new(node);
         entry.frozen = self.network.node(node).paused.is_some();
@@ -699,6 +710,7 @@ impl Simulation {
         entry.state = state;
         self.processes.push(Some(Box::new(entry)));
         self.homes.push(node);
+        self.family.born(parent);
         self.labels.push(None);
         if ready {
             self.queue.push_back(Ready::Run(process));
@@ -779,6 +791,9 @@ struct View<'a> {
     network: &'a Network,
     aliases: &'a BTreeMap<RefId, Alias>,
     timers: &'a BTreeMap<RefId, Timer>,
+    family: &'a Family,
+    symbols: &'a Symbols,
+    now: Micros,
 }
 
 impl CandidateView for View<'_> {
@@ -809,6 +824,31 @@ impl CandidateView for View<'_> {
             },
         }
     }
+
+    fn actor(&self, index: usize) -> Actor {
+        match self.queue[index] {
+            Ready::Run(process) => Actor::Process(process),
+            Ready::Deliver(key) => Actor::Channel(key.from, key.to),
+            Ready::Fire(reference) => Actor::Timer(reference),
+            Ready::Connect(pair) => {
+                let [a, b] = pair.ends();
+                Actor::SetUp(a, b)
+            }
+            Ready::Close(at, other) => Actor::Close(at, other),
+        }
+    }
+
+    fn lineage(&self, index: usize) -> Lineage {
+        self.lineage_of(self.actor(index))
+    }
+
+    fn parent(&self, index: usize) -> Option<Lineage> {
+        self.parent_of(self.actor(index))
+    }
+
+    fn identity(&self, object: Object) -> Lineage {
+        self.identity_of(object)
+    }
 }
 
 impl View<'_> {
@@ -816,6 +856,8 @@ impl View<'_> {
         let Some(Process {
             state: State::Enabled(op),
             node,
+            inbox,
+            receive_until,
             ..
         }) = self.processes[process.0 as usize].as_deref()
         else {
@@ -829,6 +871,12 @@ impl View<'_> {
             Op::Whereis(name) => (self.object(Target::Name(*node, name)), false),
             Op::Exit(_) => (self.end(process), true),
             Op::Signal(other, _) => (self.end(other), true),
+            // Its time is up: whatever arrives first decides whether it times out.
+            Op::Receive(Wait::Rest | Wait::For(_) | Wait::Lazily(_))
+                if inbox.is_empty() && receive_until.is_some_and(|until| until <= self.now) =>
+            {
+                (Object::Process(process), true)
+            }
             ref op => op.access(process, *node),
         }
     }

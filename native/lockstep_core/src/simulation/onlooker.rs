@@ -43,6 +43,7 @@ impl Simulation {
         entry.state = State::Waiting;
         self.processes.push(Some(Box::new(entry)));
         self.homes.push(CONTROL);
+        self.family.born(None);
         self.labels.push(None);
         self.set_daemon(process);
         process

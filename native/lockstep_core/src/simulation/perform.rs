@@ -214,7 +214,8 @@ impl Simulation {
         if !reachable {
             return self.told(me, Kind::Spawn, u64::MAX, 0, Grant::Spawned(None));
         }
-        let child = self.create(node, if far { State::Unborn } else { State::Enabled(Op::Start) });
+        let state = if far { State::Unborn } else { State::Enabled(Op::Start) };
+        let child = self.create(Some(me), node, state);
         let detail = u64::from(link) | (u64::from(monitor.is_some()) << 1) | (u64::from(request.is_some()) << 2);
         self.event(Some(me), Kind::Spawn, u64::from(child.0), detail);
         if link {

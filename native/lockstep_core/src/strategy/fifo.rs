@@ -10,7 +10,7 @@ impl Strategy for Fifo {
         0
     }
 
-    fn stall(&mut self, _max: Micros, _next: Option<Micros>) -> Micros {
+    fn stall(&mut self, _max: Micros, _upcoming: &[Micros]) -> Micros {
         1
     }
 

@@ -3,13 +3,15 @@
 mod fifo;
 mod random;
 mod replay;
+mod swarm;
 
 pub use fifo::Fifo;
 pub use random::Random;
 pub use replay::Replay;
 
 use crate::clock::Micros;
-use crate::ids::ProcessId;
+use crate::ids::{NodeId, ProcessId, RefId};
+use crate::op::Target;
 
 /// An event that could happen next, as a strategy sees it.
 ///
@@ -28,6 +30,43 @@ impl Candidate {
     /// Whether the order of the two can matter: they act upon the same thing, and at least one of them changes it.
     pub fn conflicts(&self, other: &Candidate) -> bool {
         (self.write || other.write) && self.object.overlaps(other.object)
+    }
+}
+
+/// Who acts. In a run it is always the same one, and it has at most one event that can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Actor {
+    /// A process.
+    Process(ProcessId),
+    /// What delivers what a process has sent to an address.
+    Channel(ProcessId, Target),
+    /// A timer.
+    Timer(RefId),
+    /// A connection that is being set up between two nodes.
+    SetUp(NodeId, NodeId),
+    /// What tells the first node that the second has closed their connection.
+    Close(NodeId, NodeId),
+}
+
+/// Who an actor is, or what an object is, in every schedule of a program: a hash over how it came to be, such as which
+/// child of which parent a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lineage(pub u64);
+
+impl Lineage {
+    /// The one that is told from others of the same origin by `what`.
+    pub fn then(self, what: u64) -> Lineage {
+        // The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+        let mut hash = (self.0 ^ what.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Lineage(hash ^ (hash >> 31))
+    }
+
+    /// The one that is told from others of the same origin by a name.
+    pub fn named(self, name: &str) -> Lineage {
+        name.bytes()
+            .fold(self.then(name.len() as u64), |hash, byte| hash.then(u64::from(byte)))
     }
 }
 
@@ -73,6 +112,14 @@ pub struct Candidates<'a> {
 pub trait CandidateView: std::fmt::Debug {
     /// The event at a place in the queue.
     fn candidate(&self, index: usize) -> Candidate;
+    /// Who acts in it.
+    fn actor(&self, index: usize) -> Actor;
+    /// Who that is in every schedule.
+    fn lineage(&self, index: usize) -> Lineage;
+    /// Who has brought its actor into being.
+    fn parent(&self, index: usize) -> Option<Lineage>;
+    /// What an object is in every schedule.
+    fn identity(&self, object: Object) -> Lineage;
 }
 
 impl<'a> Candidates<'a> {
@@ -95,6 +142,27 @@ impl<'a> Candidates<'a> {
     pub fn get(&self, index: usize) -> Candidate {
         self.view.candidate(index)
     }
+
+    /// Who acts in the candidate at `index`.
+    pub fn actor(&self, index: usize) -> Actor {
+        self.view.actor(index)
+    }
+
+    /// Who the actor of the candidate at `index` is in every schedule.
+    pub fn lineage(&self, index: usize) -> Lineage {
+        self.view.lineage(index)
+    }
+
+    /// Who has brought the actor of the candidate at `index` into being: started the process or the timer, or sent what
+    /// is delivered.
+    pub fn parent(&self, index: usize) -> Option<Lineage> {
+        self.view.parent(index)
+    }
+
+    /// What an object is in every schedule. What the BEAM side knows by a number is taken to have it in all of them.
+    pub fn identity(&self, object: Object) -> Lineage {
+        self.view.identity(object)
+    }
 }
 
 /// A search strategy. Every method answers with a choice; 0 is always the undisturbed one.
@@ -103,9 +171,9 @@ pub trait Strategy: std::fmt::Debug + Send {
     /// holds candidate `i` back instead.
     fn schedule(&mut self, candidates: &Candidates<'_>, choices: usize) -> usize;
 
-    /// How long a process is held back: 1 to `max`. `next` is how long until the next deadline, which is the
-    /// interesting moment to come back at.
-    fn stall(&mut self, max: Micros, next: Option<Micros>) -> Micros;
+    /// How long a process is held back: 1 to `max`. `upcoming` says how long it is until each of the next deadlines, as
+    /// far as `max` reaches: the interesting moments to come back at.
+    fn stall(&mut self, max: Micros, upcoming: &[Micros]) -> Micros;
 
     /// How long a message between nodes is under way: 0 to `max`.
     fn latency(&mut self, max: Micros) -> Micros;

@@ -35,7 +35,7 @@ impl Strategy for Replay {
         self.take(choices as u64 - 1) as usize
     }
 
-    fn stall(&mut self, max: Micros, _next: Option<Micros>) -> Micros {
+    fn stall(&mut self, max: Micros, _upcoming: &[Micros]) -> Micros {
         self.take(max)
     }
 
