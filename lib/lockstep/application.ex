@@ -6,6 +6,10 @@ defmodule Lockstep.Application do
   def start(_type, _args) do
     Lockstep.Runner.Warning.create_table()
     Lockstep.Runtime.Inspection.install()
-    Supervisor.start_link([Lockstep.Instrument.Server], strategy: :one_for_one, name: Lockstep.Supervisor)
+
+    Supervisor.start_link([Lockstep.Instrument.Server, Lockstep.Runtime.DeepStack],
+      strategy: :one_for_one,
+      name: Lockstep.Supervisor
+    )
   end
 end

@@ -169,8 +169,8 @@ defmodule Lockstep.Native do
   def finish(_session, _me, _heirs), do: err()
   @spec fetch(session(), id()) :: [term()] | {:error, atom()}
   def fetch(_session, _me), do: err()
-  @spec note(session(), String.t(), natural()) :: :ok | {:error, atom()}
-  def note(_session, _text, _digest), do: err()
+  @spec note(session(), String.t(), natural(), place :: {String.t(), pos_integer()} | nil) :: :ok | {:error, atom()}
+  def note(_session, _text, _digest, _place), do: err()
   @spec daemon(session(), pid()) :: :ok | {:error, atom()}
   def daemon(_session, _pid), do: err()
   @spec owner(session(), pid()) :: :ok | {:error, atom()}

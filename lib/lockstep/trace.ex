@@ -6,11 +6,11 @@ defmodule Lockstep.Trace do
   the same seed and the same code give the same bytes on every machine.
   """
 
-  @version 1
+  @version 2
 
   # The atoms of a trace. Reading is `:safe`, it makes no atoms: they have to exist.
   @fields ~w(version seed nodes processes steps time hash choices events id node name step process kind object detail
-             digest text)a
+             digest text service place file line)a
   @kinds ~w(start send lost deliver receive timeout spawn link unlink monitor demonitor alias unalias signal exit
             trap_exit register unregister whereis start_timer cancel_timer read_timer fire access yield stall killed
             partition heal tick set_tick_time stop_node start_node monitor_node down exit_signal
@@ -22,7 +22,8 @@ defmodule Lockstep.Trace do
 
   @typedoc """
   One event. `:time` is in virtual microseconds since the start of the run; `:process` and `:node` are numbers, `nil`
-  where the network or the clock acts; `:text` says it in words.
+  where the network or the clock acts; `:text` says it in words; `:place` is where the program asked for it, `nil` where
+  no code of the program was on the stack.
   """
   @type event :: %{
           step: pos_integer(),
@@ -33,14 +34,15 @@ defmodule Lockstep.Trace do
           object: non_neg_integer(),
           detail: non_neg_integer(),
           digest: non_neg_integer(),
-          text: String.t()
+          text: String.t(),
+          place: %{file: String.t(), line: pos_integer()} | nil
         }
 
   @type t :: %{
           version: pos_integer(),
           seed: non_neg_integer(),
           nodes: [String.t()],
-          processes: [%{id: non_neg_integer(), node: String.t(), name: String.t() | nil}],
+          processes: [%{id: non_neg_integer(), node: String.t(), name: String.t() | nil, service: boolean()}],
           steps: non_neg_integer(),
           time: non_neg_integer(),
           hash: non_neg_integer(),

@@ -155,7 +155,7 @@ defmodule Lockstep.NativeTest do
     assert {:go, :first} = Native.start_node(session, 0, :first, true)
     assert [{:nonode@nohost, true}, {:first, true}] = Native.nodes(session)
     # The object of the event is the node's number.
-    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
+    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _, _} = List.last(Native.events(session))
   end
 
   test "a question about a node that nobody has met does not count as meeting it" do
@@ -163,7 +163,7 @@ defmodule Lockstep.NativeTest do
     assert Native.visible(session, :nobody) == []
     assert Native.names(session, :nobody) == []
     assert {:go, :first} = Native.start_node(session, 0, :first, true)
-    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _} = List.last(Native.events(session))
+    assert {_, _, 0, :nonode@nohost, :start_node, 1, _, _, _, _} = List.last(Native.events(session))
   end
 
   test "names and nodes may be written in any script" do

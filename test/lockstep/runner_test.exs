@@ -113,11 +113,12 @@ defmodule Lockstep.RunnerTest do
     @tag :tmp_dir
     test "trace: writes a file for one seed, and one a seed into a directory for several", %{tmp_dir: dir} do
       file = Path.join(dir, "one.trace")
-      assert {:ok, _} = Runner.explore(fn -> send(self(), :hello) end, seed: 1, trace: file)
+      fun = fn -> send(self(), :hello) end
+      assert {:ok, _} = Runner.explore(fun, seed: 1, trace: file)
       assert File.regular?(file)
 
       several = Path.join(dir, "several")
-      assert {:ok, _} = Runner.explore(fn -> send(self(), :hello) end, seeds: 2, trace: several)
+      assert {:ok, _} = Runner.explore(fun, seeds: 2, trace: several)
       assert several |> File.ls!() |> Enum.sort() == ["seed-1.trace", "seed-2.trace"]
       assert File.read!(Path.join(several, "seed-1.trace")) == File.read!(file)
     end

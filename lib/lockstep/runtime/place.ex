@@ -3,7 +3,8 @@ defmodule Lockstep.Runtime.Place do
   # Where in the program a function of ours was called. Instrumented code says so itself; for other callers the stack
   # has the nearest place, which a tail call may have taken away.
 
-  alias Lockstep.Runtime.Stack
+  alias Lockstep.Instrument
+  alias Lockstep.Runtime.{DeepStack, Stack}
 
   @type t :: {file :: String.t() | charlist(), line :: pos_integer()} | nil
 
@@ -16,6 +17,69 @@ defmodule Lockstep.Runtime.Place do
       unless module == Lockstep or Stack.own?(frame) or place[:line] in [nil, 0], do: {place[:file], place[:line]}
     end)
   end
+
+  @doc """
+  The nearest code of the program on the caller's stack: no library of OTP's or Elixir's, and none of Lockstep's own.
+
+  The file is relative to the project. `store` is the run's, which remembers what is a library.
+  """
+  @spec of_program(:ets.tid()) :: {file :: String.t(), line :: pos_integer()} | nil
+  def of_program(store) do
+    {:current_stacktrace, stack} = Process.info(self(), :current_stacktrace)
+
+    case in_program(stack, store) do
+      # The VM shows only the top of a stack.
+      nil -> if length(stack) >= DeepStack.usual(), do: self() |> DeepStack.of() |> in_program(store)
+      place -> place
+    end
+  end
+
+  defp in_program([], _store), do: nil
+
+  defp in_program([{module, function, _, place} | stack], store) do
+    cond do
+      entry?(function) -> nil
+      place[:line] in [nil, 0] or library?(Instrument.original(module), store) -> in_program(stack, store)
+      true -> {relative(to_string(place[:file])), place[:line]}
+    end
+  end
+
+  # Where `Lockstep.Case` enters the test: a line that the user has not written.
+  defp entry?(function), do: String.starts_with?(Atom.to_string(function), ["__lockstep__", "__ex_unit__"])
+
+  defp library?(module, store) do
+    case :ets.lookup(store, {:library?, module}) do
+      [{_, library?}] ->
+        library?
+
+      [] ->
+        library? = own?(module) or delivered?(:code.which(module))
+        :ets.insert(store, {{:library?, module}, library?})
+        library?
+    end
+  end
+
+  # Our own tests have such names too, and are programs all the same.
+  defp own?(module) do
+    String.starts_with?(Atom.to_string(module), ["Elixir.Lockstep.", "elixir_compiler_"]) and
+      not Instrument.in_place?(module)
+  end
+
+  defp delivered?(:preloaded), do: true
+  defp delivered?([_ | _] = file), do: List.starts_with?(file, :code.lib_dir()) or List.starts_with?(file, elixir())
+  defp delivered?(_), do: false
+
+  # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix.
+  defp elixir, do: :elixir |> :code.lib_dir() |> :filename.dirname()
+
+  defp relative("/" <> _ = file) do
+    case Path.relative_to_cwd(file) do
+      "/" <> _ -> Path.basename(file)
+      relative -> relative
+    end
+  end
+
+  defp relative(file), do: file
 
   @doc """
   A place as text.

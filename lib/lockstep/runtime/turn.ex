@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Turn do
   # either it goes on at once, or it hands the turn straight to the process the core chose and waits for its own.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Ending, Mailbox}
+  alias Lockstep.Runtime.{Ending, Mailbox, Place}
 
   @doc "Goes on when the core says so; the result of the operation that was announced."
   @spec take(Native.next()) :: Native.grant()
@@ -62,7 +62,7 @@ defmodule Lockstep.Runtime.Turn do
 
   def note(ctx, describe) do
     {text, term} = describe.()
-    Native.note(ctx.session, text, :erlang.phash2(term))
+    Native.note(ctx.session, text, :erlang.phash2(term), Place.of_program(ctx.store))
     :ok
   end
 end

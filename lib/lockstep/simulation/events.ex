@@ -16,20 +16,26 @@ defmodule Lockstep.Simulation.Events do
   @doc "The events with their texts; messages are shown again where they are delivered. `nodes` are names by number."
   @spec in_words([tuple()], [node()]) :: [Result.event()]
   def in_words(events, nodes \\ []) do
-    sent = for {_, _, _, _, :send, id, _, _, text} <- events, into: %{}, do: {id, text}
+    sent = for {_, _, _, _, :send, id, _, _, text, _} <- events, into: %{}, do: {id, text}
     nodes = nodes |> Enum.with_index() |> Map.new(fn {name, number} -> {number, inspect(name)} end)
     Enum.map(events, &event(&1, sent, nodes))
   end
 
-  defp event({step, time, process, node, kind, object, detail, digest, ""}, sent, nodes) when kind in @between do
-    text = between(kind, nodes[object] || "node #{object}", nodes[detail] || "node #{detail}")
-    event({step, time, process, node, kind, object, detail, digest, text}, sent, nodes)
+  defp event({step, time, process, node, kind, object, detail, digest, text, place}, sent, nodes) do
+    text = if text == "", do: unnoted(kind, object, detail, sent, nodes), else: text
+    %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest, place: place}
   end
 
-  defp event({step, time, process, node, kind, object, detail, digest, text}, sent, _nodes) do
-    text = if text == "", do: text(kind, object, detail, sent), else: text
-    %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest}
+  @doc """
+  What happened, where nobody has put it into words: `sent` are the texts of messages by number, `nodes` the names of
+  nodes by number.
+  """
+  @spec unnoted(atom(), non_neg_integer(), non_neg_integer(), map(), map()) :: String.t()
+  def unnoted(kind, object, detail, _sent, nodes) when kind in @between do
+    between(kind, nodes[object] || "node #{object}", nodes[detail] || "node #{detail}")
   end
+
+  def unnoted(kind, object, detail, sent, _nodes), do: text(kind, object, detail, sent)
 
   defp between(:connected, a, b), do: "#{a} and #{b} are connected"
   defp between(:disconnected, a, b), do: "#{a} loses #{b}"

@@ -24,7 +24,9 @@ defmodule Lockstep.Simulation.Result do
           process: non_neg_integer() | nil,
           node: node() | nil,
           kind: atom(),
-          text: String.t()
+          text: String.t(),
+          digest: non_neg_integer(),
+          place: {file :: String.t(), line :: pos_integer()} | nil
         }
   @type crash :: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()}
   @type t :: %__MODULE__{

@@ -31,4 +31,4 @@ pub use op::{
 };
 pub use rng::{Rng, Stream};
 pub use simulation::{Activity, Config, Load, Misuse, Next, Outcome, Simulation};
-pub use trace::{Event, Kind, TRACE_VERSION, Trace};
+pub use trace::{Event, Kind, Place, TRACE_VERSION, Trace};

@@ -6,7 +6,7 @@ use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId};
 
 /// The version of the trace file's format, its first field.
-pub const TRACE_VERSION: u32 = 1;
+pub const TRACE_VERSION: u32 = 2;
 
 /// The name of what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -247,6 +247,17 @@ pub struct Event {
     pub digest: u64,
     /// The event in words, as the BEAM side gave it.
     pub text: String,
+    /// Where in the program it was asked for, as the BEAM side gave it.
+    pub place: Option<Place>,
+}
+
+/// A place in the program's source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, relative to the project.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
 }
 
 /// The events of a run and their rolling hash.
@@ -280,16 +291,17 @@ impl Trace {
         self.events.is_some()
     }
 
-    /// Puts the last event of `process` into words, with a digest of the terms involved.
-    pub fn note(&mut self, process: ProcessId, text: String, digest: u64) {
+    /// Puts the last event of `process` into words, with a digest of the terms involved and where it was asked for.
+    pub fn note(&mut self, process: ProcessId, text: String, digest: u64, place: Option<Place>) {
         let mut latest = self.events.iter_mut().flatten().rev();
         if let Some(event) = latest.find(|event| event.process == Some(process) && !event.kind.befalls()) {
             event.text = text;
             event.digest = digest;
+            event.place = place;
         }
     }
 
-    /// Adds an event. Words and digest do not count for the hash, which must be the same whether recorded or not.
+    /// Adds an event. Words, digest and place do not count for the hash, which must be the same whether recorded or not.
     pub fn push(&mut self, event: Event) {
         self.mix(event.time);
         let process = event.process.map_or(u64::MAX, |process| u64::from(process.0));

@@ -26,6 +26,8 @@ struct ProcessEntry<'a> {
     id: ProcessId,
     node: &'a str,
     name: Option<&'a str>,
+    /// Whether it belongs to the machinery of its node, and not to the program.
+    service: bool,
 }
 
 /// The bytes of a run's trace file. Only a recorded run has choices and events.
@@ -37,6 +39,7 @@ pub fn to_bytes(simulation: &Simulation) -> Result<Vec<u8>, Unsupported> {
             id,
             node,
             name: simulation.name_of(id).map(|name| simulation.symbol(name)),
+            service: simulation.daemon(id),
         })
     });
     etf::to_bytes(&TraceFile {
@@ -63,6 +66,7 @@ mod tests {
     use crate::op::{ExitClass, Op};
     use crate::simulation::{Config, Next};
     use crate::strategy::Random;
+    use crate::trace::Place;
 
     /// The trace of a fixed run, as it is written today. A change of these bytes breaks stored traces: it needs a new
     /// version and a line in the changelog.
@@ -93,7 +97,11 @@ mod tests {
             Op::Exit(ExitClass::Normal),
         ] {
             assert!(matches!(simulation.announce(MAIN, op), Ok(Next::Go(MAIN, _))));
-            simulation.note("in words".to_owned(), 42);
+            let place = Place {
+                file: "lib/a.ex".to_owned(),
+                line: 3,
+            };
+            simulation.note("in words".to_owned(), 42, Some(place));
         }
         assert_eq!(simulation.reaped(MAIN), Ok(Next::Over));
         simulation

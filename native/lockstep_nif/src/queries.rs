@@ -1,7 +1,7 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
-use lockstep_core::{Config, Event, Kind, Outcome, ProcessId, Simulation, trace_file};
+use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
 
@@ -116,8 +116,9 @@ queries! {
         inner.born(ProcessId(id), shown, real)?;
         done(env)
     };
-    note(text: [&str], digest: [u64]) => |env, inner| {
-        inner.simulation.note(text.to_owned(), digest);
+    note(text: [&str], digest: [u64], place: [Option<(&str, u32)>]) => |env, inner| {
+        let place = place.map(|(file, line)| Place { file: file.to_owned(), line });
+        inner.simulation.note(text.to_owned(), digest, place);
         done(env)
     };
     daemon(pid: [Term<'a>]) => |env, inner| {
@@ -295,6 +296,7 @@ fn event_term<'a>(env: Env<'a>, inner: &mut Inner, event: &Event) -> Result<Term
         event.detail.encode(env),
         event.digest.encode(env),
         binary(env, event.text.as_bytes())?.encode(env),
+        event.place.as_ref().map(|place| (&place.file, place.line)).encode(env),
     ];
     Ok(rustler::types::tuple::make_tuple(env, &fields))
 }

@@ -778,6 +778,7 @@ impl Simulation {
             detail,
             digest: 0,
             text: String::new(),
+            place: None,
         };
         self.trace.push(event);
     }

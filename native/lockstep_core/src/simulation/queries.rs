@@ -6,7 +6,7 @@ use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
-use crate::trace::Event;
+use crate::trace::{Event, Place};
 
 impl Simulation {
     /// How the run ended, if it has.
@@ -52,10 +52,11 @@ impl Simulation {
         self.trace.events()
     }
 
-    /// Puts what the last event of the running process was into words, with a digest of its terms.
-    pub fn note(&mut self, text: String, digest: u64) {
+    /// Puts what the last event of the running process was into words, with a digest of its terms and its place in the
+    /// program.
+    pub fn note(&mut self, text: String, digest: u64, place: Option<Place>) {
         if let Some(process) = self.running() {
-            self.trace.note(process, text, digest);
+            self.trace.note(process, text, digest, place);
         }
     }
 
