@@ -4,50 +4,38 @@ defmodule Gallery.LockOfTimedOutOwner do
   defmodule Lock do
     use GenServer
 
-    def init(owner?), do: {:ok, %{owner: nil, queue: :queue.new(), owner?: owner?}}
+    def init(may_release?), do: {:ok, {nil, [], may_release?}}
 
-    def handle_call({:acquire, lease}, from, state),
-      do: {:noreply, next(update_in(state.queue, &:queue.in({from, lease}, &1)))}
+    def handle_call({:acquire, lease}, from, {owner, line, may?}),
+      do: {:noreply, next({owner, line ++ [{from, lease}], may?})}
 
-    def handle_call({:release, token}, _from, state) do
-      if state.owner?.(token, state.owner), do: {:reply, :ok, next(%{state | owner: nil})}, else: {:reply, :ok, state}
+    def handle_call({:release, token}, _from, {owner, line, may?}) do
+      {:reply, :ok, next({if(may?.(token, owner), do: nil, else: owner), line, may?})}
     end
 
-    def handle_info({:expired, token}, %{owner: token} = state), do: {:noreply, next(%{state | owner: nil})}
+    def handle_info({:expired, token}, {token, line, may?}), do: {:noreply, next({nil, line, may?})}
     def handle_info({:expired, _token}, state), do: {:noreply, state}
 
-    defp next(%{owner: nil} = state) do
-      case :queue.out(state.queue) do
-        {{:value, {from, lease}}, queue} -> grant(%{state | queue: queue}, from, lease)
-        {:empty, _} -> state
-      end
-    end
-
-    defp next(state), do: state
-
-    defp grant(state, from, lease) do
+    defp next({nil, [{from, lease} | line], may?}) do
       token = make_ref()
       Process.send_after(self(), {:expired, token}, lease)
       GenServer.reply(from, token)
-      %{state | owner: token}
+      {token, line, may?}
     end
+
+    defp next(state), do: state
   end
 
   def buggy, do: locked(fn _token, _owner -> true end)
   def fixed, do: locked(fn token, owner -> token == owner end)
 
   # The first may lose the lock while it works. The two others have all the time that they need.
-  defp locked(owner?) do
-    {:ok, lock} = GenServer.start_link(Lock, owner?)
+  defp locked(may_release?) do
+    {:ok, lock} = GenServer.start_link(Lock, may_release?)
     inside = :counters.new(1, [])
-
-    [_ | alone] =
-      together([
-        fn -> hold(lock, 50, fn -> true end) end
-        | for(_ <- 1..2, do: fn -> hold(lock, 60_000, fn -> alone?(inside) end) end)
-      ])
-
-    assert alone == [true, true]
+    slow = fn -> hold(lock, 50, fn -> :done end) end
+    others = for _ <- 1..2, do: fn -> hold(lock, 60_000, fn -> alone?(inside) end) end
+    assert [:done, true, true] = together([slow | others])
   end
 
   defp hold(lock, lease, work) do
