@@ -47,6 +47,7 @@ defmodule Mix.Tasks.Lockstep.Gallery do
       Mix.shell().info(@moduledoc)
     else
       check_checkout!()
+      check_environment!()
       Mix.Task.run("app.start")
       load_support()
       measure(names, options)
@@ -77,10 +78,15 @@ defmodule Mix.Tasks.Lockstep.Gallery do
     end
   end
 
+  defp check_environment! do
+    for variable <- @variables, System.get_env(variable, "") != "" do
+      Mix.raise("#{variable} is set, and would decide every sweep; unset it: env -u #{variable} mix lockstep.gallery")
+    end
+  end
+
   # The programs use ExUnit's assertions, which newer releases of Mix hide from a project that does not ask for them.
   defp load_support do
     if function_exported?(Mix, :ensure_application!, 1), do: apply(Mix, :ensure_application!, [:ex_unit])
-    Enum.each(@variables, &System.delete_env/1)
     Lockstep.start()
     Enum.each(@support, &Code.require_file("test/gallery/support/#{&1}.exs"))
   end

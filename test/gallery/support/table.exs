@@ -36,12 +36,12 @@ defmodule Gallery.Table do
   end
 
   @doc "Writes the table into the documentation, between its two markers."
-  @spec write!([map()], [term()], String.t()) :: :ok
-  def write!(rows, strategies, head) do
-    [before, rest] = @file_name |> File.read!() |> String.split(@begin)
+  @spec write!([map()], [term()], String.t(), Path.t()) :: :ok
+  def write!(rows, strategies, head, file \\ @file_name) do
+    [before, rest] = file |> File.read!() |> String.split(@begin)
     [_old, behind] = String.split(rest, @end_)
     table = Enum.join([@begin, head, totals_in_markdown(rows, strategies), tables(rows, strategies), @end_], "\n\n")
-    File.write!(@file_name, before <> table <> behind)
+    File.write!(file, before <> table <> behind)
   end
 
   defp totals_in_markdown(rows, strategies) do
