@@ -37,7 +37,7 @@ defmodule Gallery.CrdtMergeOrder do
         do: Cluster.start_nodes([node], start: fn -> {:ok, _} = Profile.start_link(other, newer) end)
 
     together(for node <- [:a, :b], do: fn -> GenServer.call({Profile, node}, {:set, :city, "on #{node}"}) end)
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Profile, :a}, :fields) == GenServer.call({Profile, :b}, :fields)
   end
 end

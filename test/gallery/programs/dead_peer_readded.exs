@@ -32,7 +32,7 @@ defmodule Gallery.DeadPeerReadded do
     peer = Cluster.spawn(:b, fn -> receive(do: ({:ping, from} -> send(from, {:pong, self()}))) end)
     GenServer.call({Members, :a}, {:join, peer})
     Cluster.run(:a, fn -> ping(peer) end)
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Members, :a}, :members) == []
   end
 

@@ -43,7 +43,7 @@ defmodule Gallery.DeletedEntryReturns do
     Cluster.start_nodes([:a, :b], start: fn -> {:ok, _} = Replica.start_link(tombstones) end)
     GenServer.call({Replica, :a}, {:put, :user, "Ada"})
     together([&sync/0, fn -> GenServer.call({Replica, :a}, {:delete, :user}) end])
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Replica, :a}, :all) == []
   end
 

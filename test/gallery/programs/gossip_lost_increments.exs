@@ -31,7 +31,7 @@ defmodule Gallery.GossipLostIncrements do
         do: Cluster.start_nodes([node], start: fn -> {:ok, _} = Counter.start_link(other, merge) end)
 
     together(for node <- [:a, :b], do: fn -> for _ <- 1..2, do: GenServer.call({Counter, node}, :increment) end)
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Counter, :a}, :counts) == %{a: 2, b: 2}
   end
 end

@@ -35,7 +35,7 @@ defmodule Gallery.HastyFailureDetector do
       send({Standby, :b}, :bye)
     end)
 
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Standby, :b}, :role) == :standby
   end
 end

@@ -45,7 +45,7 @@ defmodule Gallery.SplitBrainCounter do
 
     connect = fn -> Cluster.run(:a, fn -> Node.connect(:b) end) end
     together([connect | for(node <- [:a, :b], do: fn -> GenServer.call({Likes, node}, :like) end)])
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert total(GenServer.call({Likes, :a}, :likes)) == 2
   end
 

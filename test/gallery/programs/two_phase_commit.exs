@@ -55,7 +55,7 @@ defmodule Gallery.TwoPhaseCommit do
     Cluster.crash_node(:coordinator)
     Cluster.start_node(:coordinator)
     Cluster.run(:coordinator, fn -> Coordinator.recover(log) end)
-    Cluster.settle(quiet: 100)
+    Cluster.settle()
     assert GenServer.call({Participant, :a}, :outcome) == GenServer.call({Participant, :b}, :outcome)
   end
 end
