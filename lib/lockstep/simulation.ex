@@ -35,6 +35,16 @@ defmodule Lockstep.Simulation do
           record: boolean()
         }
 
+  @doc "What one run of a sweep with these options is told."
+  @spec config(Lockstep.Options.t(), non_neg_integer(), boolean()) :: config()
+  def config(options, seed, record?) do
+    options
+    |> Map.take(
+      ~w(strategy max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
+    )
+    |> Map.merge(%{seed: seed, record: record?})
+  end
+
   @doc """
   Runs `fun` once, with one seed; blocks the caller.
 

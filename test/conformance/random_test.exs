@@ -26,13 +26,7 @@ defmodule Conformance.RandomTest do
   end
 
   defp config(seed, options) do
-    options = Options.validate!([escapes: :raise] ++ options, %{})
-
-    options
-    |> Map.take(
-      ~w(strategy max_steps max_virtual_time max_stall watchdog delivery fail_on await nodes faults escapes)a
-    )
-    |> Map.merge(%{seed: seed, record: false})
+    [escapes: :raise] |> Keyword.merge(options) |> Options.validate!(%{}) |> Simulation.config(seed, false)
   end
 
   defp count, do: String.to_integer(System.get_env("LOCKSTEP_RANDOM_PROGRAMS", "2000"))

@@ -104,14 +104,7 @@ defmodule Lockstep.Runner.Sweep do
   end
 
   defp simulate(%{fun: fun, options: options}, seed, record?) do
-    config =
-      options
-      |> Map.take(
-        ~w(strategy max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
-      )
-      |> Map.merge(%{seed: seed, record: record?})
-
-    Simulation.run(fun, config)
+    Simulation.run(fun, Simulation.config(options, seed, record?))
   end
 
   defp account(sweep, result) do

@@ -291,7 +291,7 @@ defmodule Lockstep.Cluster.NodesTest do
       run(fn ->
         Cluster.start_nodes([:a, :b])
         Cluster.partition([:a], [:b])
-        Cluster.spawn(:nonode@nohost, fn -> Process.sleep(10) && Cluster.crash_node(:b) end)
+        Cluster.spawn(:nonode@nohost, fn -> Process.sleep(1000) && Cluster.crash_node(:b) end)
         waiting = fn -> catch_exit(Cluster.run(:b, fn -> Process.sleep(:infinity) end)) end
         assert Cluster.run(:a, waiting) == :noconnection
       end)

@@ -62,7 +62,7 @@ defmodule Lockstep.Runtime.ServicesTest do
           capture_io(fn ->
             IO.puts("a")
             spawn(fn -> IO.puts("b") end)
-            Process.sleep(10)
+            Process.sleep(1000)
           end)
 
         assert output == "a\nb\n"
