@@ -1,7 +1,7 @@
 //! Where a run's decisions are made and written down.
 
 use crate::clock::Micros;
-use crate::strategy::{Candidates, Strategy};
+use crate::strategy::{Candidates, Profile, Strategy};
 
 /// Asks the strategy for each choice and keeps the choice log.
 ///
@@ -44,6 +44,7 @@ impl Choices {
     ) -> Decision {
         let count = candidates.len();
         if count == 1 && max_stall == 0 {
+            self.strategy.forced(candidates);
             return Decision::Run(0);
         }
         let choices = if max_stall > 0 { 2 * count } else { count };
@@ -75,6 +76,11 @@ impl Choices {
         let choice = self.strategy.fault(count).min(count - 1);
         self.write(choice);
         choice
+    }
+
+    /// What the strategy has found out about the program.
+    pub fn profile(&self) -> Option<Profile> {
+        self.strategy.profile()
     }
 
     /// The number of the first choice that a replayed log could not make.

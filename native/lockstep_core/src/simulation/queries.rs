@@ -6,6 +6,7 @@ use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
+use crate::strategy::Profile;
 use crate::trace::{Event, Place};
 
 impl Simulation {
@@ -45,6 +46,11 @@ impl Simulation {
     /// The choice log; empty unless recorded.
     pub fn choices(&self) -> &[u64] {
         self.choices.log()
+    }
+
+    /// What the strategy has found out about the program: see [`Profiler`](crate::strategy::Profiler).
+    pub fn profile(&self) -> Option<Profile> {
+        self.choices.profile()
     }
 
     /// The events; empty unless recorded.

@@ -1,13 +1,28 @@
 //! Search strategies: who decides what happens next.
 
 mod fifo;
+mod pct;
+mod plan;
+mod pos;
+mod priorities;
+mod profile;
+mod profiler;
 mod random;
 mod replay;
+mod search;
+mod surw;
 mod swarm;
 
 pub use fifo::Fifo;
+pub use pct::Pct;
+pub use plan::Plan;
+pub use pos::Pos;
+pub use profile::{PROFILE_VERSION, Profile, ProfileError};
+pub use profiler::Profiler;
 pub use random::Random;
 pub use replay::Replay;
+pub use search::{Rule, Search};
+pub use surw::Surw;
 
 use crate::clock::Micros;
 use crate::ids::{NodeId, ProcessId, RefId};
@@ -171,6 +186,11 @@ pub trait Strategy: std::fmt::Debug + Send {
     /// holds candidate `i` back instead.
     fn schedule(&mut self, candidates: &Candidates<'_>, choices: usize) -> usize;
 
+    /// There is only one candidate, and it happens.
+    fn forced(&mut self, candidates: &Candidates<'_>) {
+        let _ = candidates;
+    }
+
     /// How long a process is held back: 1 to `max`. `upcoming` says how long it is until each of the next deadlines, as
     /// far as `max` reaches: the interesting moments to come back at.
     fn stall(&mut self, max: Micros, upcoming: &[Micros]) -> Micros;
@@ -180,6 +200,11 @@ pub trait Strategy: std::fmt::Debug + Send {
 
     /// What a fault injector does next: one of `count` things, of which 0 is nothing.
     fn fault(&mut self, count: u64) -> u64;
+
+    /// What the strategy has found out about the program.
+    fn profile(&self) -> Option<Profile> {
+        None
+    }
 
     /// For a replay: the number of the first logged choice that did not fit.
     fn divergence(&self) -> Option<u64> {

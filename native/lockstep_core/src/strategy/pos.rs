@@ -1,0 +1,30 @@
+use super::priorities::{Priorities, first_local};
+use super::search::{Rule, Search};
+use super::{Candidates, Profile};
+use crate::rng::Rng;
+
+/// Partial order sampling (Yuan, Yang, Gu, CAV 2018), events that race with nothing first.
+///
+/// Each event has a random priority from when it can happen, and the highest happens. Those that conflict with it get new
+/// ones: otherwise one that has just lost would most likely lose again. To run first what races with nothing makes the
+/// outcome of a race independent of how much its sides have to do before it.
+#[derive(Debug, Default)]
+pub struct Pos(Priorities);
+
+impl Pos {
+    /// The search of one seed. The profile only says how long runs are.
+    pub fn search(seed: u64, profile: Option<&Profile>) -> Search<Pos> {
+        Search::new(seed, profile, |_| Pos::default())
+    }
+}
+
+impl Rule for Pos {
+    fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
+        let local = first_local(candidates);
+        local.unwrap_or_else(|| self.0.highest(candidates, rng, |_| true).unwrap_or(0))
+    }
+
+    fn ran(&mut self, candidates: &Candidates<'_>, index: usize, _rng: &mut Rng) {
+        self.0.redraw_conflicting(candidates, index);
+    }
+}

@@ -1,0 +1,237 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Actor, Candidate, Candidates, Lineage, Object, Profile, Strategy};
+use crate::clock::Micros;
+
+/// From so many actors on, what happens before what is no longer kept: everything counts as concurrent.
+const MOST_ACTORS: usize = 1000;
+
+/// The undisturbed schedule, watched: it finds out which events conflict with others and could have come in another order.
+///
+/// Two events of different actors could if neither has led to the other. An event leads to the next of its actor, and to
+/// those that can happen since it has: the first step of a process that was started, the step of one that waited for the
+/// message. This is kept in vector clocks (Mattern 1989). Where a message was there before its receiver waited for it, the
+/// order is not seen, and more counts as concurrent than is.
+#[derive(Debug, Default)]
+pub struct Profiler {
+    numbers: BTreeMap<Actor, usize>,
+    actors: Vec<Known>,
+    /// Whose event can happen.
+    pending: BTreeSet<usize>,
+    last: Option<usize>,
+    steps: u64,
+    /// The last events of each actor on each object, those that changed it apart from those that did not.
+    accesses: BTreeMap<(Object, usize, bool), u32>,
+    identities: BTreeMap<Object, Lineage>,
+    contended: BTreeSet<Lineage>,
+    /// How often each actor acted upon each object, by what that is in every schedule.
+    counts: BTreeMap<(usize, Lineage), u64>,
+    /// What is part of everything.
+    everything: Option<Lineage>,
+}
+
+#[derive(Debug)]
+struct Known {
+    lineage: Lineage,
+    parent: Option<Lineage>,
+    /// How many events of each actor have led to its last one, its own included.
+    clock: Vec<u32>,
+    /// Which of its events are concurrent with another's: from after the first number to the second, in order.
+    concurrent: Vec<(u32, u32)>,
+}
+
+impl Profiler {
+    fn watch(&mut self, candidates: &Candidates<'_>) {
+        let pending: BTreeSet<_> = (0..candidates.len())
+            .map(|index| self.number(candidates, index))
+            .collect();
+        for index in 0..candidates.len() {
+            let number = self.number(candidates, index);
+            if !self.pending.contains(&number) && !comes_of_time(candidates, index) {
+                self.follows_last(number);
+            }
+        }
+        self.pending = pending;
+        let number = self.number(candidates, 0);
+        self.pending.remove(&number);
+        self.last = Some(number);
+        self.steps += 1;
+        self.happens(number, candidates);
+    }
+
+    fn number(&mut self, candidates: &Candidates<'_>, index: usize) -> usize {
+        let actor = candidates.actor(index);
+        if let Some(&number) = self.numbers.get(&actor) {
+            return number;
+        }
+        let number = self.actors.len();
+        self.numbers.insert(actor, number);
+        self.actors.push(Known {
+            lineage: candidates.lineage(index),
+            parent: candidates.parent(index),
+            clock: Vec::new(),
+            concurrent: Vec::new(),
+        });
+        number
+    }
+
+    /// The last event has led to one of `number`.
+    fn follows_last(&mut self, number: usize) {
+        let Some(last) = self
+            .last
+            .filter(|&last| last != number && self.actors.len() <= MOST_ACTORS)
+        else {
+            return;
+        };
+        let before = self.actors[last].clock.clone();
+        let clock = &mut self.actors[number].clock;
+        clock.resize(clock.len().max(before.len()), 0);
+        for (known, before) in clock.iter_mut().zip(before) {
+            *known = before.max(*known);
+        }
+    }
+
+    fn happens(&mut self, number: usize, candidates: &Candidates<'_>) {
+        let clock = &mut self.actors[number].clock;
+        clock.resize(clock.len().max(number + 1), 0);
+        clock[number] += 1;
+        self.overlap(number);
+        let event = candidates.get(0);
+        if event.object == Object::Local {
+            return;
+        }
+        let identity = candidates.identity(event.object);
+        *self.counts.entry((number, identity)).or_default() += 1;
+        if event.object == Object::World {
+            self.everything = Some(identity);
+            return;
+        }
+        self.identities.insert(event.object, identity);
+        self.contend(number, &event);
+        let at = self.seen(number, number);
+        self.accesses.insert((event.object, number, event.write), at);
+    }
+
+    /// How many events of `other` have led to the last one of `number`.
+    fn seen(&self, number: usize, other: usize) -> u32 {
+        self.actors[number].clock.get(other).copied().unwrap_or(0)
+    }
+
+    /// The last event of `number` is concurrent with those of others that have not led to it.
+    fn overlap(&mut self, number: usize) {
+        let mut concurrent = self.actors.len() > MOST_ACTORS;
+        for other in (0..self.actors.len().min(MOST_ACTORS)).filter(|&other| other != number) {
+            let (seen, done) = (self.seen(number, other), self.seen(other, other));
+            if done > seen {
+                self.actors[other].mark(seen, done);
+                concurrent = true;
+            }
+        }
+        if concurrent {
+            let done = self.seen(number, number);
+            self.actors[number].mark(done - 1, done);
+        }
+    }
+
+    fn contend(&mut self, number: usize, event: &Candidate) {
+        let (first, last) = overlapping(event.object);
+        let accesses = self.accesses.range((first, 0, false)..=(last, usize::MAX, true));
+        let whole = match event.object {
+            Object::Table { table, entry: Some(_) } => Some(Object::Table { table, entry: None }),
+            _ => None,
+        };
+        let of_whole = whole.map(|whole| self.accesses.range((whole, 0, false)..=(whole, usize::MAX, true)));
+        let all = accesses.chain(of_whole.into_iter().flatten());
+        let conflicting = all.filter(|&(&(_, other, write), &at)| {
+            other != number && (write || event.write) && self.seen(number, other) < at
+        });
+        let objects: Vec<_> = conflicting.map(|(&(object, ..), _)| object).collect();
+        if !objects.is_empty() {
+            let all = objects.iter().chain([&event.object]);
+            self.contended
+                .extend(all.filter_map(|object| self.identities.get(object)));
+        }
+    }
+
+    fn weights(&self) -> BTreeMap<Lineage, u64> {
+        let mut weights: BTreeMap<_, u64> = self.actors.iter().map(|actor| (actor.lineage, 0)).collect();
+        for (&(number, object), count) in &self.counts {
+            if self.everything == Some(object) || self.contended.contains(&object) {
+                *weights.entry(self.actors[number].lineage).or_default() += count;
+            }
+        }
+        // Parents were there before their children.
+        for actor in self.actors.iter().rev() {
+            let own = weights[&actor.lineage];
+            if let Some(parent) = actor.parent.and_then(|parent| weights.get_mut(&parent)) {
+                *parent += own;
+            }
+        }
+        weights
+    }
+}
+
+impl Known {
+    /// Its events from after `from` to `to`, which is the last so far, are concurrent with another's.
+    fn mark(&mut self, mut from: u32, to: u32) {
+        while let Some(&(before, _)) = self.concurrent.last().filter(|(_, end)| *end >= from) {
+            from = from.min(before);
+            self.concurrent.pop();
+        }
+        self.concurrent.push((from, to));
+    }
+}
+
+/// Whether an event can happen because its time has come, and not because of another.
+fn comes_of_time(candidates: &Candidates<'_>, index: usize) -> bool {
+    match candidates.actor(index) {
+        Actor::Timer(_) => true,
+        Actor::Process(process) => candidates.get(index).object == Object::Process(process),
+        _ => false,
+    }
+}
+
+/// The first and the last of the objects, in their order, that an object overlaps with.
+fn overlapping(object: Object) -> (Object, Object) {
+    match object {
+        Object::Table { table, entry: None } => {
+            let entry = Some(u32::MAX);
+            (object, Object::Table { table, entry })
+        }
+        object => (object, object),
+    }
+}
+
+impl Strategy for Profiler {
+    fn schedule(&mut self, candidates: &Candidates<'_>, _choices: usize) -> usize {
+        self.watch(candidates);
+        0
+    }
+
+    fn forced(&mut self, candidates: &Candidates<'_>) {
+        self.watch(candidates);
+    }
+
+    fn stall(&mut self, _max: Micros, _upcoming: &[Micros]) -> Micros {
+        1
+    }
+
+    fn latency(&mut self, _max: Micros) -> Micros {
+        0
+    }
+
+    fn fault(&mut self, _count: u64) -> u64 {
+        0
+    }
+
+    fn profile(&self) -> Option<Profile> {
+        let spans = self.actors.iter().flat_map(|actor| &actor.concurrent);
+        Some(Profile {
+            steps: self.steps,
+            choices: spans.map(|(from, to)| u64::from(to - from)).sum(),
+            actors: self.actors.len() as u64,
+            weights: self.weights(),
+            contended: self.contended.clone(),
+        })
+    }
+}
