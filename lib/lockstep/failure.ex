@@ -14,10 +14,12 @@ defmodule Lockstep.Failure do
     * `:location` - where the run was asked for: a map with `:file`, `:line`, `:module` and `:test`, or `nil`
     * `:nondeterminism` - a `Lockstep.NondeterminismError` when the run that was recorded differed, else `nil`
     * `:replay` - the line that replays the run
+    * `:file` - where the failure is stored (`Lockstep.Failures`), or `nil`
+    * `:replayed` - how a run that replayed a stored failure went, a `Lockstep.Runner.Replay`, else `nil`
   """
 
   @enforce_keys [:seed, :run, :strategy, :error, :result, :summary, :replay]
-  defexception [:seed, :run, :strategy, :error, :result, :summary, :location, :nondeterminism, :replay]
+  defexception @enforce_keys ++ [:location, :nondeterminism, :file, :replayed]
 
   @type t :: %__MODULE__{
           seed: non_neg_integer(),
@@ -28,7 +30,9 @@ defmodule Lockstep.Failure do
           summary: Lockstep.Summary.t(),
           location: map() | nil,
           nondeterminism: Lockstep.NondeterminismError.t() | nil,
-          replay: String.t()
+          replay: String.t(),
+          file: Path.t() | nil,
+          replayed: Lockstep.Runner.Replay.t() | nil
         }
 
   @impl true

@@ -38,8 +38,11 @@ defmodule Lockstep.NondeterminismError do
   defp event(nil, _names), do: "had ended"
 
   defp event(event, names) do
-    "#{Names.actor(event, names)}: #{event.text} (at #{Time.ms(event.time)} ms)"
+    "#{Names.actor(event, names)}: #{event.text} (at #{Time.ms(event.time)} ms#{place(event[:place])})"
   end
+
+  defp place(nil), do: ""
+  defp place({file, line}), do: ", #{file}:#{line}"
 
   defp remedy do
     "something before it comes from outside the run: a value made before the run and changed by it, " <>

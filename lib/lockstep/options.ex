@@ -107,6 +107,20 @@ defmodule Lockstep.Options do
         "where to write the trace: a file for a single seed, a directory for several, " <>
           "which gets a file `seed-N.trace` for each run"
     ],
+    replay: [
+      type: :path,
+      default: nil,
+      doc:
+        "the file of a stored failure (`Lockstep.Failures`) to run again, with its seed, choices and options, instead of " <>
+          "a sweep; says where the run leaves the recorded path, if the code has changed"
+    ],
+    failures: [
+      type: {:either, :path, false},
+      default: nil,
+      doc:
+        "the directory in which failures are stored; `false` stores none. By default that of the Mix project's build, " <>
+          "`_build/test/lockstep/failures`"
+    ],
     check_determinism: [
       type: :boolean,
       default: false,
@@ -120,6 +134,8 @@ defmodule Lockstep.Options do
   ]
 
   @names Keyword.keys(@schema)
+  # What a run depends on besides its seed and its choices.
+  @of_run ~w(max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
 
   @typedoc "The validated options. `:seeds` are those to run; `:overridden` names what the environment has set."
   @type t :: %{required(atom()) => term()}
@@ -135,6 +151,10 @@ defmodule Lockstep.Options do
   """
   @spec schema() :: keyword(keyword())
   def schema, do: @schema
+
+  @doc "The names of the options that a run depends on, besides its seed and its choices."
+  @spec of_run() :: [atom()]
+  def of_run, do: @of_run
 
   @doc "The options as a Markdown list, for documentation."
   @spec docs() :: String.t()
@@ -153,8 +173,8 @@ defmodule Lockstep.Options do
   @doc """
   Checks `opts` and fills in the defaults.
 
-  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` and `LOCKSTEP_STRATEGY` in `env` win over `opts`, so that one line
-  in a shell replays a test whatever its tag says.
+  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS`, `LOCKSTEP_STRATEGY`, `LOCKSTEP_REPLAY` and `LOCKSTEP_FAILURES` in `env`
+  win over `opts`, so that one line in a shell replays a test whatever its tag says.
 
   `source` says where `opts` were written, for the error.
 
@@ -253,8 +273,10 @@ defmodule Lockstep.Options do
   defp from_environment(env) do
     with {:ok, seeds} <- from_variable(env, "LOCKSTEP_SEEDS", :seeds, &Type.parse_seeds/1),
          {:ok, seed} <- from_variable(env, "LOCKSTEP_SEED", :seed, &Type.parse_seed/1),
-         {:ok, strategy} <- from_variable(env, "LOCKSTEP_STRATEGY", :strategy, &Type.parse_strategy/1) do
-      {:ok, seeds |> Map.merge(as_seeds(seed)) |> Map.merge(strategy)}
+         {:ok, strategy} <- from_variable(env, "LOCKSTEP_STRATEGY", :strategy, &Type.parse_strategy/1),
+         {:ok, replay} <- from_variable(env, "LOCKSTEP_REPLAY", :replay, &Type.cast(:path, &1)),
+         {:ok, failures} <- from_variable(env, "LOCKSTEP_FAILURES", :failures, &Type.parse_directory/1) do
+      {:ok, Enum.reduce([as_seeds(seed), strategy, replay, failures], seeds, &Map.merge(&2, &1))}
     end
   end
 

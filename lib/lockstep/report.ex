@@ -15,6 +15,7 @@ defmodule Lockstep.Report do
     [
       "with seed #{failure.seed}:" <> Colour.reset(),
       UserError.format(failure.error, failure.location, width),
+      replayed(failure.replayed, width),
       disagreement(failure.nondeterminism, width),
       Layout.paragraphs(facts(failure), width),
       schedule(failure, width),
@@ -28,6 +29,11 @@ defmodule Lockstep.Report do
     |> String.trim_trailing()
     |> Kernel.<>("\n\n  " <> Colour.paint(:bright, failure.replay))
   end
+
+  defp replayed(nil, _width), do: []
+
+  defp replayed(replay, width),
+    do: Colour.paint(:yellow, replay |> Lockstep.Runner.Replay.describe() |> Layout.paragraphs(width))
 
   # Said before the schedule, because the schedule is then that of another run.
   defp disagreement(nil, _width), do: []

@@ -23,9 +23,11 @@ defmodule Lockstep.Runner do
   the options.
   """
 
-  alias Lockstep.{Failure, Options, SometimesError, Summary}
+  alias Lockstep.{Failure, OptionError, Options, SometimesError, Summary}
   alias Lockstep.Report.Stack
   alias Lockstep.Runner.{Function, Location, Sweep}
+
+  @calls {__MODULE__, :calls}
 
   @doc """
   Runs `fun` once a seed and returns a `Lockstep.Summary`; the first run that fails raises `Lockstep.Failure`.
@@ -57,13 +59,23 @@ defmodule Lockstep.Runner do
       #=> 17
 
   """
-  @spec explore((... -> term()), keyword()) :: {:ok, Summary.t()} | {:failed, Failure.t() | SometimesError.t()}
+  @spec explore((... -> term()), keyword()) ::
+          {:ok, Summary.t()} | {:failed, Failure.t() | SometimesError.t() | OptionError.t()}
   def explore(fun, opts \\ []) do
     check_outside!()
     options = Options.validate!(opts)
     Function.check!(fun)
-    Sweep.run(fun, options, Location.from_stacktrace(caller()))
+    Sweep.run(fun, options, counted(Location.from_stacktrace(caller())))
   end
+
+  # A test may call the runner several times; a failure that it stores is one of a certain call.
+  defp counted(%{test: test} = location) when test != nil do
+    call = Process.get(@calls, 0) + 1
+    Process.put(@calls, call)
+    Map.put(location, :call, call)
+  end
+
+  defp counted(location), do: location
 
   defp caller do
     {:current_stacktrace, [_process_info | trace]} = Process.info(self(), :current_stacktrace)

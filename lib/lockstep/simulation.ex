@@ -20,7 +20,7 @@ defmodule Lockstep.Simulation do
 
   @type config :: %{
           seed: non_neg_integer(),
-          strategy: :random | :fifo | {:replay, [non_neg_integer()]},
+          strategy: :random | :fifo | {:replay, [non_neg_integer()]} | {:follow, [non_neg_integer()]},
           max_steps: pos_integer(),
           max_virtual_time: pos_integer(),
           max_stall: non_neg_integer(),
@@ -38,11 +38,7 @@ defmodule Lockstep.Simulation do
   @doc "What one run of a sweep with these options is told."
   @spec config(Lockstep.Options.t(), non_neg_integer(), boolean()) :: config()
   def config(options, seed, record?) do
-    options
-    |> Map.take(
-      ~w(strategy max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
-    )
-    |> Map.merge(%{seed: seed, record: record?})
+    options |> Map.take([:strategy | Lockstep.Options.of_run()]) |> Map.merge(%{seed: seed, record: record?})
   end
 
   @doc """

@@ -6,6 +6,9 @@ defmodule Lockstep.Trace do
   the same seed and the same code give the same bytes on every machine.
   """
 
+  alias Lockstep.Failures.Shape
+  alias Lockstep.SafeTerm
+
   @version 2
 
   # The atoms of a trace. Reading is `:safe`, it makes no atoms: they have to exist.
@@ -16,6 +19,31 @@ defmodule Lockstep.Trace do
             partition heal tick set_tick_time stop_node start_node monitor_node down exit_signal
             spawned abandon look suspend resume connect connected refused disconnect disconnected monitor_nodes cut
             release set_latency crash_node pause_node pause configure join linked unlinked watched lead led busy)a
+
+  @shape %{
+    version: :positive,
+    seed: :natural,
+    nodes: {:list, :text},
+    processes: {:list, %{id: :natural, node: :text, name: {:maybe, :text}, service: :boolean}},
+    steps: :natural,
+    time: :natural,
+    hash: :natural,
+    choices: {:list, :natural},
+    events:
+      {:list,
+       %{
+         step: :positive,
+         time: :natural,
+         process: {:maybe, :natural},
+         node: {:maybe, :natural},
+         kind: {:one_of, @kinds},
+         object: :natural,
+         detail: :natural,
+         digest: :natural,
+         text: :text,
+         place: {:maybe, %{file: :text, line: :positive}}
+       }}
+  }
 
   @typedoc "What happened: `:send`, `:deliver`, `:spawn`, ..."
   @type kind :: atom()
@@ -58,16 +86,25 @@ defmodule Lockstep.Trace do
       {:ok, trace} = Lockstep.Trace.decode(File.read!("traces/seed-7.trace"))
       for event <- trace.events, event.kind == :lost, do: event.text
 
-  `:error` if the bytes are not a trace of this version.
+  `:error` if the bytes are not a trace of this version; whatever they are, they make no atoms.
   """
   @spec decode(binary()) :: {:ok, t()} | :error
   def decode(bytes) when is_binary(bytes) do
-    case :erlang.binary_to_term(bytes, [:safe]) do
-      %{version: @version} = trace -> {:ok, trace}
+    with {:ok, %{version: @version} = trace} <- SafeTerm.decode(bytes),
+         {:ok, trace} <- Shape.check_atoms(trace, @shape) do
+      {:ok, trace}
+    else
       _ -> :error
     end
-  rescue
-    ArgumentError -> :error
+  end
+
+  @doc "The version that the bytes of a trace are in; `nil` if they are no trace."
+  @spec version(binary()) :: term()
+  def version(bytes) do
+    case SafeTerm.decode(bytes) do
+      {:ok, %{version: version, events: _}} -> version
+      _ -> nil
+    end
   end
 
   @doc "The kinds of events there are."

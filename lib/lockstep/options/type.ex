@@ -9,7 +9,7 @@ defmodule Lockstep.Options.Type do
   @type result :: {:ok, term()} | {:error, String.t()}
 
   @doc "Checks `value` and brings it into the form that the runner uses."
-  @spec cast(atom() | {atom(), [atom()]}, term()) :: result()
+  @spec cast(atom() | {atom(), [atom()]} | {:either, atom(), term()}, term()) :: result()
   def cast(:seed, nil), do: {:ok, nil}
   def cast(:seed, seed) when is_integer(seed) and seed in 0..@max_seed, do: {:ok, seed}
   def cast(:seed, _), do: {:error, "a seed is an integer from 0 to 2^64 - 1, such as seed: 4711"}
@@ -46,6 +46,12 @@ defmodule Lockstep.Options.Type do
     do: {:error, "runs go one at a time so far; leave the option out, or give concurrency: 1"}
 
   def cast(:concurrency, _), do: {:error, "expected a positive integer"}
+
+  def cast({:either, _type, other}, value) when value === other, do: {:ok, value}
+
+  def cast({:either, type, other}, value) do
+    with {:error, expected} <- cast(type, value), do: {:error, "#{expected}, or #{inspect(other)}"}
+  end
 
   def cast({:one_of, allowed}, value) do
     if value in allowed, do: {:ok, value}, else: {:error, "expected one of #{list(allowed)}"}
@@ -140,6 +146,11 @@ defmodule Lockstep.Options.Type do
       strategy -> {:ok, strategy}
     end
   end
+
+  @doc "Reads the name of a directory, or `false`."
+  @spec parse_directory(String.t()) :: result()
+  def parse_directory("false"), do: {:ok, false}
+  def parse_directory(text), do: cast(:path, text)
 
   @doc "An integer as it is written in source code."
   @spec digits(non_neg_integer()) :: String.t()

@@ -51,6 +51,17 @@ defmodule Lockstep.Runner.Location do
     end
   end
 
+  @doc "The one line that replays the failure stored in a file."
+  @spec replay_file_line(t() | nil, Path.t()) :: String.t()
+  def replay_file_line(location, path) do
+    if location && (location.test || String.ends_with?(location.file, "_test.exs")),
+      do: "LOCKSTEP_REPLAY=#{quoted(path)} mix test #{location.file}:#{location.line}",
+      else: "LOCKSTEP_REPLAY=#{path} in the environment, or Lockstep.Runner.run(fun, replay: #{inspect(path)})"
+  end
+
+  # For a shell.
+  defp quoted(path), do: if(path =~ ~r{^[\w./@%+=:,-]+$}, do: path, else: "'#{String.replace(path, "'", "'\\''")}'")
+
   defp call(seed, nil), do: "Lockstep.Runner.run(fun, seed: #{seed})"
   defp call(seed, strategy), do: "Lockstep.Runner.run(fun, seed: #{seed}, strategy: #{inspect(strategy)})"
 

@@ -5,9 +5,9 @@ defmodule Lockstep.Runner.Sweep do
   # A sweep runs without recording, which is what makes it fast. The seed that fails is run once more with recording;
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
-  alias Lockstep.{Failure, NondeterminismError, Simulation, SometimesError, Summary, WatchdogError}
+  alias Lockstep.{Failure, Failures, NondeterminismError, Simulation, SometimesError, Summary, WatchdogError}
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Comparison, Location, Progress, Sometimes, TraceFile, Warning}
+  alias Lockstep.Runner.{Comparison, Location, Progress, Replay, Sometimes, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -26,7 +26,9 @@ defmodule Lockstep.Runner.Sweep do
 
   @doc "Runs `fun` once a seed, until one fails."
   @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) ::
-          {:ok, Summary.t()} | {:failed, Failure.t() | SometimesError.t()}
+          {:ok, Summary.t()} | {:failed, Exception.t()}
+  def run(fun, %{replay: path} = options, location) when path != nil, do: Replay.run(fun, options, location)
+
   def run(fun, options, location) do
     total = Enum.count(options.seeds)
     progress = Progress.start(total, fresh_line: location != nil and location.test != nil)
@@ -142,7 +144,7 @@ defmodule Lockstep.Runner.Sweep do
   end
 
   defp failure(sweep, seed, error, recorded, difference) do
-    %Failure{
+    failure = %Failure{
       seed: seed,
       run: sweep.runs,
       strategy: sweep.options.strategy,
@@ -153,6 +155,8 @@ defmodule Lockstep.Runner.Sweep do
       nondeterminism: difference,
       replay: Location.replay_line(sweep.location, seed, strategy_to_set(sweep.options))
     }
+
+    %{failure | file: Failures.store(failure, sweep.options)}
   end
 
   # What the replaying line has to say about the strategy. A stored choice log is in the source already.

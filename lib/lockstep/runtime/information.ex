@@ -67,6 +67,7 @@ defmodule Lockstep.Runtime.Information do
     if Native.node_of(ctx.session, pid) not in [ctx.node, nil], do: :erlang.error(:badarg)
     # No process of the run has never been one.
     :ok = Turn.take(Native.look(ctx.session, ctx.id, if(Native.id(ctx.session, pid), do: pid)))
+    Turn.mark(ctx)
   end
 
   @doc "`:erlang.process_info/1`."

@@ -43,6 +43,7 @@ defmodule Lockstep.Runtime.Leader do
 
   defp set_at_once(ctx, leader, pid, id) do
     Turn.take(Native.look(ctx.session, ctx.id, pid))
+    Turn.mark(ctx)
     :ets.insert(ctx.store, {{:leader, id}, leader, led(ctx, pid)})
     true
   end

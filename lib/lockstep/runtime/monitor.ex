@@ -172,6 +172,7 @@ defmodule Lockstep.Runtime.Monitor do
     {ref, number} = Identity.new_ref(ctx)
     mode = if option == :reply, do: :reply, else: :explicit
     :ok = Turn.take(Native.alias(ctx.session, ctx.id, number, mode))
+    Turn.mark(ctx)
     ref
   end
 
@@ -180,7 +181,9 @@ defmodule Lockstep.Runtime.Monitor do
   def unalias(ref) do
     case Context.get() do
       ctx when ctx != nil and is_reference(ref) ->
-        Turn.take(Native.unalias(ctx.session, ctx.id, Identity.number(ref)))
+        active? = Turn.take(Native.unalias(ctx.session, ctx.id, Identity.number(ref)))
+        Turn.mark(ctx)
+        active?
 
       _ ->
         :erlang.unalias(ref)

@@ -59,6 +59,7 @@ defmodule Lockstep.Runtime.Names do
 
       ctx ->
         Turn.take(Native.look(ctx.session, ctx.id, nil))
+        Turn.mark(ctx)
         Native.names(ctx.session, ctx.node)
     end
   end

@@ -112,6 +112,7 @@ defmodule Lockstep.Runtime.Process do
 
       ctx ->
         Turn.take(Native.look(ctx.session, ctx.id, nil))
+        Turn.mark(ctx)
         Native.living(ctx.session, ctx.pid)
     end
   end
@@ -176,6 +177,7 @@ defmodule Lockstep.Runtime.Process do
 
       ctx ->
         Turn.take(Native.yield(ctx.session, ctx.id))
+        Turn.mark(ctx)
         true
     end
   end

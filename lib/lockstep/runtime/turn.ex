@@ -65,4 +65,13 @@ defmodule Lockstep.Runtime.Turn do
     Native.note(ctx.session, text, :erlang.phash2(term), Place.of_program(ctx.store))
     :ok
   end
+
+  @doc "As `note/2`, for a step whose numbers say all there is to say: only its place in the program is noted."
+  @spec mark(Lockstep.Runtime.Context.t()) :: :ok
+  def mark(%{record?: false}), do: :ok
+
+  def mark(ctx) do
+    Native.note(ctx.session, "", 0, Place.of_program(ctx.store))
+    :ok
+  end
 end

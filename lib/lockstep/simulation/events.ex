@@ -21,6 +21,43 @@ defmodule Lockstep.Simulation.Events do
     Enum.map(events, &event(&1, sent, nodes))
   end
 
+  @doc "The events of a trace, in the same way: names of nodes are texts, except for the control node's."
+  @spec of_trace(Lockstep.Trace.t()) :: [Result.event()]
+  def of_trace(trace) do
+    sent = for %{kind: :send, object: id, text: text} <- trace.events, into: %{}, do: {id, text}
+    nodes = trace.nodes |> Enum.with_index() |> Map.new(fn {name, number} -> {number, node_name(name)} end)
+    shown = Map.new(nodes, fn {number, name} -> {number, atom_text(name)} end)
+
+    for event <- trace.events do
+      text = if event.text == "", do: unnoted(event.kind, event.object, event.detail, sent, shown), else: event.text
+      place = event.place && {event.place.file, event.place.line}
+      %{event | text: text, place: place, node: event.node && Map.get(nodes, event.node)}
+    end
+  end
+
+  @doc "The processes of a trace, as those of a result."
+  @spec processes_of(Lockstep.Trace.t()) :: [Result.process()]
+  def processes_of(trace) do
+    for %{id: id, node: node, name: name, service: service?} <- trace.processes do
+      %{id: id, node: node_name(node), label: label(id, name), service?: service?}
+    end
+  end
+
+  defp node_name("nonode@nohost"), do: :nonode@nohost
+  defp node_name(name), do: name
+
+  defp label(0, _name), do: "main"
+  defp label(_id, nil), do: nil
+  defp label(_id, name), do: atom_text(name)
+
+  # What `inspect/1` says of the atom, which may be one that this VM does not have.
+  defp atom_text(name) when is_atom(name), do: inspect(name)
+  defp atom_text("Elixir." <> module), do: module
+
+  defp atom_text(name) do
+    if name =~ ~r/^[a-z_][A-Za-z0-9_@]*[?!]?$/, do: ":" <> name, else: ":" <> inspect(name)
+  end
+
   defp event({step, time, process, node, kind, object, detail, digest, text, place}, sent, nodes) do
     text = if text == "", do: unnoted(kind, object, detail, sent, nodes), else: text
     %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest, place: place}

@@ -32,6 +32,7 @@ enum StrategyName {
     Random,
     Fifo,
     Replay(Vec<u64>),
+    Follow(Vec<u64>),
 }
 
 impl StrategyName {
@@ -40,6 +41,7 @@ impl StrategyName {
             StrategyName::Random => Box::new(Random::new(seed)),
             StrategyName::Fifo => Box::new(Fifo),
             StrategyName::Replay(choices) => Box::new(Replay::new(choices)),
+            StrategyName::Follow(choices) => Box::new(Replay::lenient(choices)),
         }
     }
 }

@@ -1,0 +1,77 @@
+defmodule Lockstep.Runner.Divergence do
+  @moduledoc false
+  # Where a run leaves the path of another that was recorded before, perhaps of code that was different then.
+
+  alias Lockstep.Report.{Names, Time, Words}
+  alias Lockstep.Simulation.Events
+  alias Lockstep.Trace
+
+  @enforce_keys [:step, :recorded, :met, :recorded_names, :met_names]
+  defstruct @enforce_keys
+
+  @typedoc "The step, and the event of either run there; `nil` for the event where that run has ended before."
+  @type t :: %__MODULE__{
+          step: pos_integer(),
+          recorded: map() | nil,
+          met: map() | nil,
+          recorded_names: Names.names(),
+          met_names: Names.names()
+        }
+
+  # What says nothing about what a program does: the number that the VM gives to a function of a module, which changes
+  # with the module, and the lines in a stack trace.
+  @incidental [{~r/#Function<\d+\.\d+\//, "#Function</"}, {~r/\bline: \d+/, "line: _"}]
+
+  @doc "The first event that differs, or `nil`. Where in the source an event was asked for makes no difference."
+  @spec between(Trace.t(), Trace.t()) :: t() | nil
+  def between(recorded, met) do
+    case first(recorded.events, met.events) do
+      nil -> nil
+      {one, other} -> divergence(one, other, recorded, met)
+    end
+  end
+
+  defp first([], []), do: nil
+  defp first([one | _], []), do: {one, nil}
+  defp first([], [other | _]), do: {nil, other}
+  defp first([one | more], [other | others]), do: if(same?(one, other), do: first(more, others), else: {one, other})
+
+  # How the main process ends is what the run comes to, and no part of the way there.
+  defp same?(%{kind: :exit, process: 0}, %{kind: :exit, process: 0}), do: true
+
+  defp same?(one, other) do
+    compared = &{&1.process, &1.node, &1.kind, &1.object, &1.detail, &1.time}
+    compared.(one) == compared.(other) and (one.text == other.text or essence(one.text) == essence(other.text))
+  end
+
+  defp essence(text),
+    do: Enum.reduce(@incidental, text, fn {what, instead}, text -> Regex.replace(what, text, instead) end)
+
+  defp divergence(one, other, recorded, met) do
+    %__MODULE__{
+      step: (one || other).step,
+      recorded: one && worded(one, recorded),
+      met: other && worded(other, met),
+      recorded_names: Names.build(Events.processes_of(recorded)),
+      met_names: Names.build(Events.processes_of(met))
+    }
+  end
+
+  defp worded(event, trace), do: trace |> Events.of_trace() |> Enum.find(&(&1.step == event.step))
+
+  @doc "The two events in words, each with its process and its place."
+  @spec describe(t()) :: String.t()
+  def describe(%__MODULE__{} = divergence) do
+    "  recorded:  #{event(divergence.recorded, divergence.recorded_names)}\n" <>
+      "  this run:  #{event(divergence.met, divergence.met_names)}"
+  end
+
+  defp event(nil, _names), do: "has ended"
+
+  defp event(event, names) do
+    "#{Names.actor(event, names)}: #{Words.with_names(event.text, names)}#{place(event.place)}, at #{Time.ms(event.time)} ms"
+  end
+
+  defp place(nil), do: ""
+  defp place({file, line}), do: " (#{file}:#{line})"
+end
