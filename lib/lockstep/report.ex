@@ -1,25 +1,42 @@
 defmodule Lockstep.Report do
   @moduledoc """
-  The text of a failed run: the user's own error, the facts of the run, its schedule, and the one line that replays it.
+  The text of a failed run.
 
-  `Lockstep.Failure` shows it as its message. `format/2` gives the same text at another width.
+  In this order: the user's own error; the two events whose order decides, where they are known; the story of the run, of
+  which only what led to the failure is shown; who waited for whom, if it hung; what the run has printed; the facts of the
+  run in a line; and the one line that replays it. `docs/reading-a-failure.md` explains each of them.
+
+  `Lockstep.Failure` shows it as its message. `format/2` gives the same text at another width, `json/1` the same facts for
+  tools.
   """
 
-  alias Lockstep.{Failure, NondeterminismError, ProcessFailure, WatchdogError}
-  alias Lockstep.Report.{Colour, Layout, Output, Schedule, Time, UserError}
+  alias Lockstep.{DeadlockError, Failure, NondeterminismError}
+  alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError}
   alias Lockstep.Runner.Terminal
 
-  @doc "The report of `failure`, fitted to `width` columns (default: those of the terminal)."
+  @doc """
+  The report of `failure`, fitted to `width` columns (default: those of the terminal).
+
+  ## Example
+
+      {:failed, failure} = Lockstep.Runner.explore(&MyApp.Scenario.transfer/0)
+      IO.puts(Lockstep.Report.format(failure, 160))
+
+  """
   @spec format(Failure.t(), pos_integer()) :: String.t()
   def format(%Failure{} = failure, width \\ Terminal.text_width()) do
+    facts = Facts.of(failure)
+
     [
       "with seed #{failure.seed}:" <> Colour.reset(),
-      UserError.format(failure.error, failure.location, width),
+      error(facts, width),
       replayed(failure.replayed, width),
+      Pair.format(facts, width),
       disagreement(failure.nondeterminism, width),
-      Layout.paragraphs(facts(failure), width),
-      schedule(failure, width),
-      Output.format(failure.result.output, failure.result.processes, width),
+      story(facts, width),
+      Deadlock.format(facts, width),
+      Output.format(facts.result.output, facts.processes, width),
+      Layout.paragraphs(facts_of_run(facts), width),
       "replay with",
       []
     ]
@@ -30,12 +47,28 @@ defmodule Lockstep.Report do
     |> Kernel.<>("\n\n  " <> Colour.paint(:bright, failure.replay))
   end
 
+  @doc """
+  The facts of `failure` as JSON, for tools: one object, whose fields `docs/reading-a-failure.md` lists.
+
+  ## Example
+
+      File.write!("failure.json", Lockstep.Report.json(failure))
+
+  """
+  @spec json(Failure.t()) :: String.t()
+  def json(%Failure{} = failure), do: failure |> Facts.of() |> Json.Document.of() |> Json.encode()
+
+  defp error(%{error: %DeadlockError{}} = facts, width), do: Deadlock.error(facts, width)
+  defp error(facts, width), do: UserError.format(facts.error, facts.failure.location, width)
+
+  defp story(facts, width), do: Story.format(facts, width)
+
   defp replayed(nil, _width), do: []
 
   defp replayed(replay, width),
     do: Colour.paint(:yellow, replay |> Lockstep.Runner.Replay.describe() |> Layout.paragraphs(width))
 
-  # Said before the schedule, because the schedule is then that of another run.
+  # Said before the story, because that is then the one of another run.
   defp disagreement(nil, _width), do: []
 
   defp disagreement(%NondeterminismError{} = error, width) do
@@ -46,14 +79,24 @@ defmodule Lockstep.Report do
     [Colour.paint(:yellow, Layout.paragraphs(text, width)), Layout.paragraphs(Exception.message(error), width)]
   end
 
-  defp facts(failure) do
+  defp facts_of_run(%{failure: failure} = facts) do
     result = failure.result
 
-    summary = failure.summary
-
-    "seed #{failure.seed}, run #{Time.digits(failure.run)} of #{Time.digits(summary.total)}, " <>
+    "seed #{failure.seed}, run #{Time.digits(failure.run)} of #{Time.digits(failure.summary.total)}, " <>
       "strategy #{strategy(failure.strategy)}, #{Time.count(result.steps, "step")}, " <>
-      "#{Time.duration(result.virtual_ms)} of virtual time" <> escapes(result.escapes)
+      "#{Time.duration(result.virtual_ms)} of virtual time" <> shrunk(facts.shrunk) <> escapes(result.escapes)
+  end
+
+  defp shrunk(%{before: before, after: now, replays: replays}) do
+    "; shown is its schedule shrunk from #{counts(before)} to #{counts(now)} (#{Time.count(replays, "replay")})"
+  end
+
+  defp shrunk(_none), do: ""
+
+  defp counts(counts) do
+    nouns = [faults: "fault", stalls: "stall", switches: "switch", steps: "step"]
+    shown = for {key, noun} <- nouns, count = counts[key], count > 0 or key == :switches, do: Time.count(count, noun)
+    Enum.join(shown, ", ")
   end
 
   defp escapes([]), do: ""
@@ -67,12 +110,4 @@ defmodule Lockstep.Report do
 
   defp strategy({:replay, choices}), do: "replay of #{Time.count(length(choices), "choice")}"
   defp strategy(name), do: inspect(name)
-
-  defp schedule(failure, width) do
-    Schedule.format(failure.result.events, failure.result.processes, width, [0 | focus(failure.error)])
-  end
-
-  defp focus(%ProcessFailure{process: %{id: id}}), do: [id]
-  defp focus(%WatchdogError{process: %{id: id}}), do: [id]
-  defp focus(_error), do: []
 end

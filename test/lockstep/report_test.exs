@@ -14,7 +14,8 @@ defmodule Lockstep.ReportTest do
   ]
 
   defp event(step, process, text, time \\ 0) do
-    %{step: step, time: time, process: process, node: :nonode@nohost, kind: :send, text: text}
+    kind = text |> String.split() |> hd() |> String.trim(":") |> String.to_atom()
+    %{step: step, time: time, process: process, node: :nonode@nohost, kind: kind, text: text}
   end
 
   defp failure(changes \\ %{}) do
@@ -29,9 +30,10 @@ defmodule Lockstep.ReportTest do
           output: [],
           processes: @processes,
           events: [
-            event(1, 0, "send :hi to a:Replica"),
+            Map.merge(event(1, 1, "send :hi to #PID<0.1.7168>"), %{object: 1, detail: 0, node: :a}),
             event(2, nil, "partition [:a] from [:b]", 1500),
-            event(3, 1, "receive :hi", 1500)
+            Map.merge(event(3, 0, "deliver: send :hi to #PID<0.1.7168>", 1500), %{object: 1, detail: 1}),
+            event(4, 0, "receive :hi", 1500)
           ]
         },
         result
@@ -55,19 +57,21 @@ defmodule Lockstep.ReportTest do
   defp report(failure, width \\ 100), do: failure |> Report.format(width) |> plain()
 
   describe "format/2" do
-    test "has the error, the facts, the schedule and the line to paste, in this order" do
+    test "has the error, the story, the facts and the line to paste, in this order" do
       assert report(failure()) == """
              with seed 4711:
 
              ** (RuntimeError) boom
 
-             seed 4711, run 17 of 500, strategy :random, 3 steps, 12 ms of virtual time
-
-             step  ms | main                  | a:Replica
-             ---------+-----------------------+------------
-                1   0 | send :hi to a:Replica |
+                      |             | a
+             step  ms | main        | Replica
+             ---------+-------------+-----------------
+                1   0 |             | send :hi to main
                 2 1.5 | == partition [:a] from [:b] ====================
-                3     |                       | receive :hi
+                4     | receive :hi |
+                      | fails here  |
+
+             seed 4711, run 17 of 500, strategy :random, 3 steps, 12 ms of virtual time
 
              replay with
 
@@ -111,29 +115,31 @@ defmodule Lockstep.ReportTest do
                test/my_test.exs:5: Lockstep.RunnerTest.helper/0
                test/my_test.exs:9: Lockstep.RunnerTest."test a"/1
 
-             seed\
              """
     end
 
-    test "gives every process a column where there is room, and folds the others where not" do
-      processes = for id <- 0..9, do: %{id: id, node: :nonode@nohost, label: "worker#{id}"}
+    # A message goes round from process to process, and comes back to the main one.
+    defp ring(size) do
+      processes = for id <- 0..(size - 1), do: %{id: id, node: :nonode@nohost, label: "worker#{id}"}
 
       events =
-        for step <- 1..30, do: event(step, rem(step, 10), "send {:some, :message} to worker#{rem(step + 1, 10)}")
+        for id <- 0..(size - 1), {kind, at} <- [send: id, receive: rem(id + 1, size)] do
+          step = 2 * id + if(kind == :send, do: 1, else: 2)
+          text = if kind == :send, do: "send {:hop, #{id}} to worker#{at + 1}", else: "receive {:hop, #{id}}"
+          Map.merge(event(step, at, text), %{kind: kind, object: id, detail: rem(id + 1, size)})
+        end
 
-      failure = failure(%{result: %{processes: processes, events: events}})
-
-      wide = report(failure, 200)
-      assert wide =~ ~r/main|worker0 .*worker9/
-      refute wide =~ "others"
-
-      narrow = report(failure, 80)
-      assert narrow =~ ~r/worker0 +\| worker1 +\| others/
-      assert narrow =~ "worker5: send"
-      for line <- String.split(narrow, "\n"), do: assert(String.length(line) <= 80)
+      %{processes: processes, events: events}
     end
 
-    test "keeps the column of the process that failed the run" do
+    test "gives every process a column where there is room, and is a list where not" do
+      failure = failure(%{result: ring(6)})
+      assert report(failure, 200) =~ ~r/worker0 +\| worker1 +\| worker2 +\| worker3 +\| worker4 +\| worker5\n/
+      assert report(failure, 75) =~ "\nstep | process\n"
+      assert report(failure, 75) =~ "\n   4 | worker2 | receive {:hop, 1}\n"
+    end
+
+    test "starts from the process that failed the run" do
       processes = for id <- 0..9, do: %{id: id, node: :nonode@nohost, label: "worker#{id}"}
 
       events = [
@@ -142,31 +148,29 @@ defmodule Lockstep.ReportTest do
 
       error = %Lockstep.ProcessFailure{process: List.last(processes), kind: :crash, reason: :boom}
       text = report(failure(%{error: error, result: %{processes: processes, events: events}}), 80)
-      assert text =~ ~r/worker0 +\| worker9 +\| others/
       assert text =~ "worker9 crashed (fail_on: :crash): :boom"
+      assert text =~ "step | worker9\n-----+-----------\n   1 | exit :boom\n\n(1 event of 30: the others did not lead"
     end
 
-    test "leaves out the middle of a long schedule" do
+    test "leaves out the beginning of a long story" do
       events = for step <- 1..1000, do: event(step, 0, "step number #{step}")
       text = report(failure(%{result: %{events: events}}))
-      assert text =~ "step number 6\n"
-      refute text =~ "step number 7\n"
-      assert text =~ ": 954 rows left out"
-      assert text =~ ": the trace: option writes all rows to a file"
       refute text =~ "step number 960\n"
       assert text =~ "step number 961\n"
       assert text =~ "step number 1000\n"
+
+      assert text =~
+               "(40 events of 1,000: those nearest to the failure or with its values; 960 more led to it; the trace:"
     end
 
-    test "fits the whole report into narrow terminals" do
-      events =
-        for step <- 1..60,
-            do: event(step, rem(step, 3), "send {:a, %{long: \"message\", with: [:many, :parts]}} to b:Replica")
-
+    test "fits into any terminal" do
+      %{events: events, processes: processes} = ring(5)
+      long = "send {:a, %{long: \"message\", with: [:many, :parts]}} to b:Replica"
+      events = events ++ for step <- 100..160, do: event(step, 0, long)
       error = {:crash, :error, %RuntimeError{message: "boom"}, []}
+      failure = failure(%{error: error, result: %{events: events, processes: processes}})
 
-      for width <- [60, 75, 95, 115],
-          line <- report(failure(%{error: error, result: %{events: events}}), width) |> String.split("\n") do
+      for width <- [60, 75, 95, 115, 155], line <- failure |> report(width) |> String.split("\n") do
         assert String.length(line) <= width
       end
     end

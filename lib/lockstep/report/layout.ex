@@ -2,6 +2,8 @@ defmodule Lockstep.Report.Layout do
   @moduledoc false
   # Widths and line breaks of table cells.
 
+  alias Lockstep.Report.Width
+
   @doc """
   Gives each column the width it needs, or as much as it can have within `available`.
 
@@ -59,7 +61,7 @@ defmodule Lockstep.Report.Layout do
   end
 
   defp break(line, width) do
-    if String.length(line) <= width, do: [line], else: break_at_spaces(line, width)
+    if Width.of(line) <= width, do: [line], else: break_at_spaces(line, width)
   end
 
   defp break_at_spaces(line, width) do
@@ -73,7 +75,7 @@ defmodule Lockstep.Report.Layout do
   defp add_word(word, [], _width), do: [word]
 
   defp add_word(word, [line | lines], width) do
-    if String.length(line) + 1 + String.length(word) <= width do
+    if Width.of(line) + 1 + Width.of(word) <= width do
       [line <> " " <> word | lines]
     else
       [word, line | lines]
@@ -81,9 +83,9 @@ defmodule Lockstep.Report.Layout do
   end
 
   defp chunk(word, width) do
-    if String.length(word) > width do
-      {head, tail} = String.split_at(word, width)
-      [head | chunk(tail, width)]
+    if Width.of(word) > width do
+      {head, tail} = Width.split(word, width)
+      if tail == "", do: [head], else: [head | chunk(tail, width)]
     else
       [word]
     end
@@ -91,8 +93,8 @@ defmodule Lockstep.Report.Layout do
 
   # Whole words, where there is more than one.
   defp shorten(line, width) do
-    words = line |> String.slice(0, max(width - 3, 0)) |> String.split(" ")
-    whole? = String.length(line) <= width - 4 or length(words) == 1
+    words = line |> Width.split(max(width - 3, 1)) |> elem(0) |> String.split(" ")
+    whole? = Width.of(line) <= width - 4 or length(words) == 1
     kept = if whole?, do: words, else: Enum.drop(words, -1)
     Enum.join(kept ++ ["..."], " ")
   end

@@ -4,7 +4,8 @@ defmodule Lockstep.Report.Names do
 
   @control :nonode@nohost
 
-  @type names :: %{optional(non_neg_integer()) => String.t()}
+  @typedoc "Of processes by their ids, and of tables without a registered name by their printed references."
+  @type names :: %{optional(non_neg_integer() | String.t()) => String.t()}
 
   @doc """
   The name of every process.

@@ -2,7 +2,7 @@ defmodule Lockstep.Report.Table do
   @moduledoc false
   # A plain text table.
 
-  alias Lockstep.Report.Layout
+  alias Lockstep.Report.{Layout, Width}
 
   @gap " | "
 
@@ -21,7 +21,7 @@ defmodule Lockstep.Report.Table do
     |> Layout.fit(available)
   end
 
-  defp need(cell), do: cell |> String.split("\n") |> Enum.map(&String.length/1) |> Enum.max()
+  defp need(cell), do: cell |> String.split("\n") |> Enum.map(&Width.of/1) |> Enum.max()
 
   @doc "One row: cells wrapped to `widths` and set side by side."
   @spec line([String.t()], [pos_integer()], pos_integer() | :infinity) :: String.t()
@@ -31,7 +31,7 @@ defmodule Lockstep.Report.Table do
 
     Enum.map_join(0..(height - 1), "\n", fn index ->
       columns
-      |> Enum.zip_with(widths, &String.pad_trailing(Enum.at(&1, index) || "", &2))
+      |> Enum.zip_with(widths, &Width.pad(Enum.at(&1, index) || "", &2))
       |> Enum.join(@gap)
       |> String.trim_trailing()
     end)

@@ -45,7 +45,10 @@ defmodule Lockstep.Report.Time do
   """
   @spec count(non_neg_integer(), String.t()) :: String.t()
   def count(1, noun), do: "1 #{noun}"
-  def count(number, noun), do: "#{digits(number)} #{noun}s"
+  def count(number, noun), do: "#{digits(number)} #{plural(noun)}"
+
+  defp plural("switch"), do: "switches"
+  defp plural(noun), do: noun <> "s"
 
   @doc "A number with its digits in groups."
   @spec digits(non_neg_integer()) :: String.t()

@@ -60,7 +60,19 @@ defmodule Lockstep.Simulation.Events do
 
   defp event({step, time, process, node, kind, object, detail, digest, text, place}, sent, nodes) do
     text = if text == "", do: unnoted(kind, object, detail, sent, nodes), else: text
-    %{step: step, time: time, process: process, node: node, kind: kind, text: text, digest: digest, place: place}
+
+    event = %{
+      step: step,
+      time: time,
+      process: process,
+      node: node,
+      kind: kind,
+      text: text,
+      digest: digest,
+      place: place
+    }
+
+    Map.merge(event, %{object: object, detail: detail})
   end
 
   @doc """

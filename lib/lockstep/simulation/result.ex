@@ -24,6 +24,8 @@ defmodule Lockstep.Simulation.Result do
           process: non_neg_integer() | nil,
           node: node() | nil,
           kind: atom(),
+          object: non_neg_integer(),
+          detail: non_neg_integer(),
           text: String.t(),
           digest: non_neg_integer(),
           place: {file :: String.t(), line :: pos_integer()} | nil
