@@ -23,6 +23,21 @@ defmodule Distribution.GlobalSyncTest do
     end)
   end
 
+  test "R-GL8 a connection made while `global` starts is heard of on both sides" do
+    Runner.run(
+      fn ->
+        nodes = Cluster.start_nodes([:a, :b], connect: false)
+        register = fn -> :global.register_name(:name, self()) && Process.sleep(:infinity) end
+        for node <- nodes, do: Cluster.spawn(node, register)
+        Cluster.run(:a, fn -> Node.connect(:b) end)
+        Process.sleep(30_000)
+        [one, other] = for node <- nodes, do: Cluster.run(node, fn -> :global.whereis_name(:name) end)
+        assert one == other
+      end,
+      seeds: 1..2500
+    )
+  end
+
   test "R-GL8 without it they may not be" do
     assert {:failed, _} =
              Runner.explore(fn ->

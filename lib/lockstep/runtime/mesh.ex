@@ -30,6 +30,8 @@ defmodule Lockstep.Runtime.Mesh do
   defp start(ctx) do
     nodes = for {node, true} <- Native.nodes(ctx.session), do: node
     Enum.each(nodes, &extend(ctx, &1))
+    # Somebody else may have begun to start one of them: what connects before it listens is told below.
+    Enum.each(nodes, &Services.await(ctx, &1, @server))
     members = nodes -- [@control]
     on_each(ctx, members, &greet/1)
     # On a real cluster the servers have long spoken to one another.

@@ -63,6 +63,15 @@ defmodule Lockstep.Runtime.Services do
       else: start(ctx, node, name, :ets.lookup(ctx.store, {:service, node, name}))
   end
 
+  @doc "Waits until the service, which somebody is starting, is ready: it has its name before it hears of anything."
+  @spec await(Context.t(), node(), atom()) :: :ok
+  def await(ctx, node, name) do
+    case :ets.lookup(ctx.store, {:service, node, name}) do
+      [{_, {:starting, root}}] -> wait(root, ctx, {:service, node, name}, @first_pause)
+      _ -> :ok
+    end
+  end
+
   @doc """
   As `ensure/2`, and waits until it is ready: it has its name before it has its tables.
 
