@@ -6,7 +6,8 @@ defmodule Lockstep.Failure do
 
     * `:seed` - the seed that failed
     * `:run` - which run of the sweep that was, from 1
-    * `:strategy` - the strategy
+    * `:strategy` - the strategy, as it was asked for
+    * `:chosen` - the strategy that the seed had: of the portfolio `:surw`, `:pos`, `{:pct, depth}` or `:random`
     * `:error` - what failed: `{:crash, kind, reason, stacktrace}` when the function itself raised, exited or threw,
       otherwise an exception such as `Lockstep.DeadlockError`
     * `:result` - the recorded run: its events, processes, choices and trace
@@ -19,12 +20,13 @@ defmodule Lockstep.Failure do
   """
 
   @enforce_keys [:seed, :run, :strategy, :error, :result, :summary, :replay]
-  defexception @enforce_keys ++ [:location, :nondeterminism, :file, :replayed]
+  defexception @enforce_keys ++ [:chosen, :location, :nondeterminism, :file, :replayed]
 
   @type t :: %__MODULE__{
           seed: non_neg_integer(),
           run: pos_integer(),
-          strategy: atom() | {:replay, [non_neg_integer()]},
+          strategy: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
+          chosen: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
           error: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()} | Exception.t(),
           result: Lockstep.Simulation.Result.t(),
           summary: Lockstep.Summary.t(),

@@ -33,7 +33,8 @@ defmodule Lockstep.Native do
 
   # Sessions
 
-  @spec new(map(), pid()) :: session()
+  @doc "A text says what is wrong with the profile."
+  @spec new(map(), pid()) :: session() | {:error, String.t()}
   def new(_settings, _warden), do: err()
   @spec born(session(), id(), pid(), pid()) :: :ok | {:error, atom()}
   def born(_session, _id, _shown, _real), do: err()
@@ -245,6 +246,15 @@ defmodule Lockstep.Native do
   def processes(_session), do: err()
   @spec events(session()) :: [tuple()]
   def events(_session), do: err()
+  @typedoc "A strategy as the core knows it. What `:profile` is for, see `profile/1`."
+  @type strategy ::
+          :random | :fifo | :profile | :pos | :surw | {:pct, pos_integer()} | {:replay | :follow, [natural()]}
+  @doc "The strategy of the portfolio that a seed has."
+  @spec portfolio(natural()) :: strategy()
+  def portfolio(_seed), do: err()
+  @doc "What an undisturbed run under the strategy `:profile` has found out about its program, for `new/2`."
+  @spec profile(session()) :: binary() | nil
+  def profile(_session), do: err()
   @spec trace(session()) :: binary()
   def trace(_session), do: err()
 

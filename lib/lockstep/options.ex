@@ -24,8 +24,10 @@ defmodule Lockstep.Options do
       type: :strategy,
       default: :random,
       doc:
-        "who makes the choices: `:random`, drawn from the seed; `:fifo`, first come, first served; " <>
-          "`{:replay, choices}`, a stored choice log"
+        "who makes the choices: `:portfolio`, one of the following for each seed; `:random`, any event is as likely; " <>
+          "`:pos`, by random priorities, for independent races; `:pct` or `{:pct, depth}`, by priorities that change " <>
+          "`depth - 1` times, for long delays (depth 3 unless given); `:surw`, the orders of contended events uniformly; " <>
+          "`:fifo`, first come, first served; `{:replay, choices}`, a stored choice log"
     ],
     max_steps: [
       type: :pos_integer,
@@ -156,13 +158,19 @@ defmodule Lockstep.Options do
   @spec of_run() :: [atom()]
   def of_run, do: @of_run
 
+  @doc "The value that an option has unless it is given."
+  @spec default(atom()) :: term()
+  def default(name), do: @schema[name][:default]
+
   @doc "The options as a Markdown list, for documentation."
   @spec docs() :: String.t()
   def docs do
-    Enum.map_join(@schema, "\n", fn {name, entry} -> "  * `#{inspect(name)}` - #{entry[:doc]}#{default(entry)}" end)
+    Enum.map_join(@schema, "\n", fn {name, entry} ->
+      "  * `#{inspect(name)}` - #{entry[:doc]}#{default_text(entry)}"
+    end)
   end
 
-  defp default(entry) do
+  defp default_text(entry) do
     case entry[:default] do
       nil -> ""
       count when is_integer(count) -> " (default: `#{Type.digits(count)}`)"

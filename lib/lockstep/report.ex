@@ -12,7 +12,7 @@ defmodule Lockstep.Report do
 
   alias Lockstep.{DeadlockError, Failure, NondeterminismError}
   alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError}
-  alias Lockstep.Runner.Terminal
+  alias Lockstep.Runner.{Strategies, Terminal}
 
   @doc """
   The report of `failure`, fitted to `width` columns (default: those of the terminal).
@@ -83,7 +83,7 @@ defmodule Lockstep.Report do
     result = failure.result
 
     "seed #{failure.seed}, run #{Time.digits(failure.run)} of #{Time.digits(failure.summary.total)}, " <>
-      "strategy #{strategy(failure.strategy)}, #{Time.count(result.steps, "step")}, " <>
+      "strategy #{Strategies.describe(failure.strategy, failure.chosen)}, #{Time.count(result.steps, "step")}, " <>
       "#{Time.duration(result.virtual_ms)} of virtual time" <> shrunk(facts.shrunk) <> escapes(result.escapes)
   end
 
@@ -107,7 +107,4 @@ defmodule Lockstep.Report do
     "; #{Exception.format_mfa(module, function, arity)}#{others} went outside of control, so that another run of this " <>
       "seed may differ"
   end
-
-  defp strategy({:replay, choices}), do: "replay of #{Time.count(length(choices), "choice")}"
-  defp strategy(name), do: inspect(name)
 end

@@ -4,6 +4,7 @@ defmodule Lockstep.Simulation do
   # up. It takes no part in the steps themselves.
 
   alias Lockstep.{Native, WatchdogError}
+  alias Lockstep.Runner.Strategies
   alias Lockstep.Runtime.{Base, Call, Context, Stack}
   alias Lockstep.Simulation.{Result, Verdict}
 
@@ -19,8 +20,9 @@ defmodule Lockstep.Simulation do
   @excuses [Lockstep.Instrument.Handler, Lockstep.Instrument.Server, Lockstep.Runtime.Host]
 
   @type config :: %{
+          optional(:profile) => binary() | nil,
           seed: non_neg_integer(),
-          strategy: :random | :fifo | {:replay, [non_neg_integer()]} | {:follow, [non_neg_integer()]},
+          strategy: Native.strategy(),
           max_steps: pos_integer(),
           max_virtual_time: pos_integer(),
           max_stall: non_neg_integer(),
@@ -35,10 +37,14 @@ defmodule Lockstep.Simulation do
           record: boolean()
         }
 
-  @doc "What one run of a sweep with these options is told."
+  @doc "What one run of a sweep with these options is told, but for a profile of the program."
   @spec config(Lockstep.Options.t(), non_neg_integer(), boolean()) :: config()
   def config(options, seed, record?) do
-    options |> Map.take([:strategy | Lockstep.Options.of_run()]) |> Map.merge(%{seed: seed, record: record?})
+    strategy = Strategies.chosen(options.strategy, seed)
+
+    options
+    |> Map.take(Lockstep.Options.of_run())
+    |> Map.merge(%{seed: seed, strategy: strategy, record: record?})
   end
 
   @doc """
@@ -62,7 +68,7 @@ defmodule Lockstep.Simulation do
     Process.monitor(caller)
     store = :ets.new(:lockstep_store, [:public])
     :ets.insert(store, [{:escapes, config.escapes}, {:faults, config.faults}])
-    session = Native.new(settings(config), self())
+    session = open(settings(config))
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))
     state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}, reductions: nil}
@@ -71,6 +77,13 @@ defmodule Lockstep.Simulation do
     result = Verdict.result(state, &stop/1)
     Native.close(session)
     result
+  end
+
+  defp open(settings) do
+    case Native.new(settings, self()) do
+      {:error, text} -> raise ArgumentError, text
+      session -> session
+    end
   end
 
   defp context(session, store, config) do
@@ -90,6 +103,7 @@ defmodule Lockstep.Simulation do
     %{
       seed: config.seed,
       strategy: config.strategy,
+      profile: config[:profile],
       max_steps: config.max_steps,
       max_virtual_time: config.max_virtual_time * @microseconds,
       max_stall: config.max_stall * @microseconds,

@@ -8,6 +8,8 @@ defmodule Lockstep.Summary do
     * `:distinct` - how many different schedules there were
     * `:virtual_ms`, `:wall_ms` - virtual and wall time of all runs together, in ms
     * `:strategy`, `:seeds` - as asked for
+    * `:strategies` - how many runs each strategy had: a map, with more than one of them only for `:portfolio`
+    * `:found_by` - the strategy whose run failed, or `nil`
     * `:escapes` - the calls that Lockstep does not control, how often each was made: a map from
       `{module, function, arity, {file, line}}`; with any, the same seed may not give the same run
     * `:sometimes` - in how many runs the condition of each `Lockstep.sometimes/2` was met: a map from the names
@@ -23,16 +25,19 @@ defmodule Lockstep.Summary do
   """
 
   alias Lockstep.Report.Time
+  alias Lockstep.Runner.Strategies
 
   defstruct [
     :strategy,
     :seeds,
+    :found_by,
     runs: 0,
     total: 0,
     steps: 0,
     distinct: 0,
     virtual_ms: 0,
     wall_ms: 0,
+    strategies: %{},
     escapes: %{},
     sometimes: %{}
   ]
@@ -47,7 +52,9 @@ defmodule Lockstep.Summary do
           distinct: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           wall_ms: non_neg_integer(),
-          strategy: atom() | {:replay, [non_neg_integer()]},
+          strategy: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
+          strategies: %{(atom() | tuple()) => pos_integer()},
+          found_by: atom() | tuple() | nil,
           seeds: Range.t() | [non_neg_integer()],
           escapes: %{place() => pos_integer()},
           sometimes: %{(String.t() | atom()) => non_neg_integer()}
@@ -58,7 +65,14 @@ defmodule Lockstep.Summary do
   def describe(%__MODULE__{} = summary) do
     "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
       "#{Time.count(summary.distinct, "distinct schedule")}, #{Time.count(summary.steps, "step")}, " <>
-      "#{Time.duration(summary.virtual_ms)} of virtual time#{sometimes(summary)}#{escapes(summary.escapes)}"
+      "#{Time.duration(summary.virtual_ms)} of virtual time#{strategies(summary)}#{sometimes(summary)}#{escapes(summary.escapes)}"
+  end
+
+  defp strategies(%{strategies: strategies}) when map_size(strategies) < 2, do: ""
+
+  defp strategies(%{strategies: strategies}) do
+    runs = strategies |> Enum.sort_by(fn {name, runs} -> {-runs, name} end)
+    "; " <> Enum.map_join(runs, ", ", fn {name, runs} -> "#{Strategies.variable(name)} #{Time.digits(runs)}" end)
   end
 
   defp sometimes(%{sometimes: none}) when none == %{}, do: ""

@@ -9,6 +9,7 @@ defmodule Lockstep.NativeTest do
   @settings %{
     seed: 1,
     strategy: :fifo,
+    profile: nil,
     max_steps: 100,
     max_virtual_time: 1_000_000,
     max_stall: 0,
@@ -44,6 +45,22 @@ defmodule Lockstep.NativeTest do
     assert {:error, _} = Native.born(session, 99, Identity.pid(99, 0), self())
     # None of it has spoilt the session.
     assert {:go, :ok} = Native.yield(session, 0)
+  end
+
+  test "a profile is that of a run, and anything else is refused with a reason" do
+    session = session(strategy: :profile)
+    assert {:go, :ok} = Native.yield(session, 0)
+    <<"LSPF", 1::16-little, rest::binary>> = profile = Native.profile(session)
+    assert is_reference(Native.new(%{@settings | strategy: :surw, profile: profile}, self()))
+    assert Native.profile(session()) == nil
+
+    for {bytes, expected} <- [
+          {"something", "this is not a profile"},
+          {<<"LSPF", 9::16-little, rest::binary>>, "the profile has format 9, and this version of Lockstep reads 1"},
+          {binary_part(profile, 0, byte_size(profile) - 1), "the profile is damaged"}
+        ] do
+      assert Native.new(%{@settings | strategy: :surw, profile: bytes}, self()) == {:error, expected}
+    end
   end
 
   test "a step out of turn is refused" do

@@ -89,7 +89,12 @@ defmodule Lockstep.OptionsTest do
       assert message(await: nil) =~ "expected one of :main, :quiescence"
       assert message(fail_on: [:crash, :warning]) =~ "expected a list of some of :crash, :blocked"
       assert message(fail_on: "crash") =~ "expected a list of some of :crash, :blocked"
-      assert message(strategy: :best) =~ "expected :random, :fifo or {:replay, choices}"
+
+      assert message(strategy: :best) =~
+               "expected :random, :fifo, :pos, :surw, :pct, :portfolio, {:pct, depth} or {:replay, choices}"
+
+      assert message(strategy: {:pct, 0}) =~ "an integer from 1 on, such as {:pct, 3}"
+      assert message(strategy: {:pct, 2.0}) =~ "an integer from 1 on, such as {:pct, 3}"
       assert message(strategy: {:replay, [1, -1]}) =~ "a choice log is a list of integers"
       assert message(max_steps: 0) =~ "expected a positive integer"
       assert message(max_stall: -1) =~ "expected an integer that is 0 or more"
@@ -124,6 +129,12 @@ defmodule Lockstep.OptionsTest do
       assert valid([seed: 1], %{"LOCKSTEP_SEEDS" => "200"}).seeds == 1..200
       assert valid([], %{"LOCKSTEP_SEEDS" => "5..7"}).seeds == 5..7
       assert valid([strategy: :random], %{"LOCKSTEP_STRATEGY" => "fifo"}).strategy == :fifo
+
+      for strategy <- [:pos, :surw, :pct, :portfolio] do
+        assert valid([], %{"LOCKSTEP_STRATEGY" => "#{strategy}"}).strategy == strategy
+      end
+
+      assert valid([], %{"LOCKSTEP_STRATEGY" => "pct:4"}).strategy == {:pct, 4}
     end
 
     test "prefers the one seed, which was pasted, to the seeds" do

@@ -19,4 +19,16 @@ defmodule Lockstep.SummaryTest do
 
     assert inspect(summary) == "#Lockstep.Summary<1 run in 2 ms, 1 distinct schedule, 1 step, 3 ms of virtual time>"
   end
+
+  test "says how the portfolio was divided up" do
+    summary = %Summary{
+      runs: 1_101,
+      total: 2_000,
+      strategy: :portfolio,
+      strategies: %{:surw => 1_040, :pos => 20, {:pct, 2} => 40, :random => 1},
+      seeds: 1..2_000
+    }
+
+    assert to_string(summary) =~ "; surw 1,040, pct:2 40, pos 20, random 1"
+  end
 end

@@ -13,4 +13,7 @@ defmodule Lockstep.Support.Outside do
   def tell_if_inside(outcome), do: if(Lockstep.Runtime.Context.inside?(), do: tell(outcome))
 
   def tell(outcome), do: send(:persistent_term.get(@listener), {:outcome, outcome})
+
+  @doc "Counts in a counter of the VM."
+  def count(counter), do: :counters.add(counter, 1, 1)
 end

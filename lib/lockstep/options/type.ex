@@ -3,7 +3,8 @@ defmodule Lockstep.Options.Type do
   # The types of the option table. `cast/2` takes Elixir values, `parse_*/1` the text of an environment variable;
   # both answer `{:ok, value}` or `{:error, text}`, where the text says what would have been right.
 
-  @strategies [:random, :fifo]
+  @strategies [:random, :fifo, :pos, :surw, :pct, :portfolio]
+  @max_depth 1_000
   @max_seed 0xFFFF_FFFF_FFFF_FFFF
 
   @type result :: {:ok, term()} | {:error, String.t()}
@@ -23,8 +24,12 @@ defmodule Lockstep.Options.Type do
   def cast(:strategy, name) when name in @strategies, do: {:ok, name}
   def cast(:strategy, {:replay, choices} = replay) when is_list(choices), do: cast_replay(replay, choices)
 
-  def cast(:strategy, _),
-    do: {:error, "expected #{Enum.map_join(@strategies, ", ", &inspect/1)} or {:replay, choices}"}
+  def cast(:strategy, {:pct, depth} = pct) when depth in 1..@max_depth, do: {:ok, pct}
+
+  def cast(:strategy, {:pct, _}),
+    do: {:error, "the depth is how many orders between events a bug takes, an integer from 1 on, such as {:pct, 3}"}
+
+  def cast(:strategy, _), do: {:error, "expected #{list(@strategies)}, {:pct, depth} or {:replay, choices}"}
 
   def cast(:pos_integer, number) when is_integer(number) and number > 0, do: {:ok, number}
   def cast(:pos_integer, _), do: {:error, "expected a positive integer"}
@@ -138,11 +143,18 @@ defmodule Lockstep.Options.Type do
     end
   end
 
-  @doc "Reads the name of a strategy."
+  @doc "Reads the name of a strategy, or `pct:4`."
   @spec parse_strategy(String.t()) :: result()
+  def parse_strategy("pct:" <> depth) do
+    case Integer.parse(depth) do
+      {depth, ""} -> cast(:strategy, {:pct, depth})
+      _ -> cast(:strategy, {:pct, depth})
+    end
+  end
+
   def parse_strategy(text) do
     case Enum.find(@strategies, &(Atom.to_string(&1) == text)) do
-      nil -> {:error, "expected one of #{Enum.map_join(@strategies, ", ", &Atom.to_string/1)}"}
+      nil -> {:error, "expected one of #{Enum.map_join(@strategies, ", ", &Atom.to_string/1)} or pct:4"}
       strategy -> {:ok, strategy}
     end
   end

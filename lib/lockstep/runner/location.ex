@@ -3,6 +3,7 @@ defmodule Lockstep.Runner.Location do
   # Where a run was asked for, and so the line that replays it.
 
   alias Lockstep.Report.Stack
+  alias Lockstep.Runner.Strategies
 
   @language [:elixir, :ex_unit, :iex, :kernel, :mix, :stdlib]
 
@@ -35,9 +36,10 @@ defmodule Lockstep.Runner.Location do
   end
 
   @doc "The one line that replays `seed`, with the strategy if that is needed."
-  @spec replay_line(t() | nil, non_neg_integer(), atom() | nil) :: String.t()
+  @spec replay_line(t() | nil, non_neg_integer(), Strategies.asked() | nil) :: String.t()
   def replay_line(location, seed, strategy) do
-    variables = "LOCKSTEP_SEED=#{seed}" <> if(strategy, do: " LOCKSTEP_STRATEGY=#{strategy}", else: "")
+    variables =
+      "LOCKSTEP_SEED=#{seed}" <> if(strategy, do: " LOCKSTEP_STRATEGY=#{Strategies.variable(strategy)}", else: "")
 
     cond do
       location && (location.test || String.ends_with?(location.file, "_test.exs")) ->

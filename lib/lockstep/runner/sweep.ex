@@ -5,9 +5,9 @@ defmodule Lockstep.Runner.Sweep do
   # A sweep runs without recording, which is what makes it fast. The seed that fails is run once more with recording;
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
-  alias Lockstep.{Failure, Failures, NondeterminismError, Simulation, SometimesError, Summary, WatchdogError}
+  alias Lockstep.{Failure, Failures, NondeterminismError, Options, Simulation, SometimesError, Summary, WatchdogError}
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Comparison, Location, Progress, Replay, Sometimes, TraceFile, Warning}
+  alias Lockstep.Runner.{Comparison, Location, Progress, Replay, Sometimes, Strategies, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -16,7 +16,9 @@ defmodule Lockstep.Runner.Sweep do
     :progress,
     :started,
     :total,
+    :profile,
     runs: 0,
+    strategies: %{},
     escapes: %{},
     sometimes: %{},
     steps: 0,
@@ -60,14 +62,35 @@ defmodule Lockstep.Runner.Sweep do
   end
 
   defp step(seed, sweep) do
-    result = simulate(sweep, seed, record_all?(sweep))
-    sweep = account(sweep, result)
-    if sweep.total == 1 and result.outcome == :ok, do: Output.print(result.output)
-    TraceFile.write!(sweep.options.trace, sweep.total > 1, seed, result.trace)
+    run = %{seed: seed, asked: sweep.options.strategy, chosen: Strategies.chosen(sweep.options.strategy, seed)}
 
-    case verdict(sweep, seed, result) do
+    with {:ok, sweep} <- profile(sweep, Strategies.profile?(run.chosen)) do
+      result = simulate(sweep, run, record_all?(sweep))
+      sweep = account(sweep, run, result)
+      if sweep.total == 1 and result.outcome == :ok, do: Output.print(result.output)
+      TraceFile.write!(sweep.options.trace, sweep.total > 1, seed, result.trace)
+      judge(sweep, run, result)
+    end
+  end
+
+  # What a strategy knows of the program is always from the undisturbed run of seed 0, so that a seed alone determines its
+  # run. That run is made when it is first needed, and counts only if it fails.
+  defp profile(%{profile: nil} = sweep, true) do
+    run = %{seed: 0, asked: :fifo, chosen: :fifo}
+    result = simulate(sweep, %{run | chosen: :profile}, record_all?(sweep))
+
+    case result.outcome do
+      :ok -> {:ok, %{sweep | profile: result.profile}}
+      _failed -> sweep |> account(run, result) |> judge(run, result)
+    end
+  end
+
+  defp profile(sweep, _needed?), do: {:ok, sweep}
+
+  defp judge(sweep, run, result) do
+    case verdict(sweep, run, result) do
       :ok -> {:cont, sweep}
-      {error, recorded, difference} -> {:halt, {:failed, failure(sweep, seed, error, recorded, difference)}}
+      {error, recorded, difference} -> {:halt, {:failed, failure(sweep, run, error, recorded, difference)}}
     end
   end
 
@@ -76,43 +99,46 @@ defmodule Lockstep.Runner.Sweep do
     options.trace != nil or options.check_determinism or total == 1
   end
 
-  defp verdict(%{options: %{check_determinism: true}} = sweep, seed, result) do
-    case Comparison.difference(seed, result, simulate(sweep, seed, true)) do
+  defp verdict(%{options: %{check_determinism: true}} = sweep, run, result) do
+    case Comparison.difference(run.seed, result, simulate(sweep, run, true)) do
       nil -> with {:error, error} <- result.outcome, do: {error, result, nil}
       difference -> {difference, result, nil}
     end
   end
 
-  defp verdict(_sweep, _seed, %{outcome: :ok}), do: :ok
+  defp verdict(_sweep, _run, %{outcome: :ok}), do: :ok
 
   # To record the run of an endless loop again would only cost the time of the watchdog again.
-  defp verdict(%{total: 1}, _seed, %{outcome: {:error, %WatchdogError{} = error}} = result), do: {error, result, nil}
+  defp verdict(%{total: 1}, _run, %{outcome: {:error, %WatchdogError{} = error}} = result), do: {error, result, nil}
 
-  defp verdict(sweep, seed, %{outcome: {:error, error}} = result) do
-    recorded = simulate(sweep, seed, true)
+  defp verdict(sweep, run, %{outcome: {:error, error}} = result) do
+    recorded = simulate(sweep, run, true)
 
     if Comparison.same?(result, recorded) do
       {error_of(recorded, error), recorded, nil}
     else
-      {error, recorded, difference(sweep, seed, recorded)}
+      {error, recorded, difference(sweep, run, recorded)}
     end
   end
 
   defp error_of(%{outcome: {:error, error}}, _error), do: error
 
   # The first run was not recorded, so a third one has to show where runs of this seed part.
-  defp difference(sweep, seed, recorded) do
-    Comparison.difference(seed, recorded, simulate(sweep, seed, true)) || %NondeterminismError{seed: seed}
+  defp difference(sweep, run, recorded) do
+    Comparison.difference(run.seed, recorded, simulate(sweep, run, true)) || %NondeterminismError{seed: run.seed}
   end
 
-  defp simulate(%{fun: fun, options: options}, seed, record?) do
-    Simulation.run(fun, Simulation.config(options, seed, record?))
+  defp simulate(%{fun: fun, options: options} = sweep, run, record?) do
+    profile = if Strategies.profile?(run.chosen), do: sweep.profile
+    config = Simulation.config(%{options | strategy: run.chosen}, run.seed, record?)
+    Simulation.run(fun, Map.put(config, :profile, profile))
   end
 
-  defp account(sweep, result) do
+  defp account(sweep, run, result) do
     sweep = %{
       sweep
       | runs: sweep.runs + 1,
+        strategies: Map.update(sweep.strategies, run.chosen, 1, &(&1 + 1)),
         steps: sweep.steps + result.steps,
         virtual_ms: sweep.virtual_ms + result.virtual_ms,
         hashes: MapSet.put(sweep.hashes, result.hash),
@@ -138,29 +164,33 @@ defmodule Lockstep.Runner.Sweep do
       wall_ms: System.monotonic_time(:millisecond) - sweep.started,
       strategy: sweep.options.strategy,
       seeds: sweep.options.seeds,
+      strategies: sweep.strategies,
       escapes: sweep.escapes,
       sometimes: Sometimes.met(sweep.sometimes)
     }
   end
 
-  defp failure(sweep, seed, error, recorded, difference) do
+  defp failure(sweep, run, error, recorded, difference) do
     failure = %Failure{
-      seed: seed,
+      seed: run.seed,
       run: sweep.runs,
-      strategy: sweep.options.strategy,
+      strategy: run.asked,
+      chosen: run.chosen,
       error: error,
       result: recorded,
-      summary: summary(sweep),
+      summary: %{summary(sweep) | found_by: run.chosen},
       location: sweep.location,
       nondeterminism: difference,
-      replay: Location.replay_line(sweep.location, seed, strategy_to_set(sweep.options))
+      replay: Location.replay_line(sweep.location, run.seed, strategy_to_set(run.asked, sweep.options))
     }
 
     %{failure | file: Failures.store(failure, sweep.options)}
   end
 
   # What the replaying line has to say about the strategy. A stored choice log is in the source already.
-  defp strategy_to_set(%{strategy: {:replay, _choices}}), do: nil
-  defp strategy_to_set(%{strategy: :random} = options), do: if(:strategy in options.overridden, do: :random)
-  defp strategy_to_set(%{strategy: strategy}), do: strategy
+  defp strategy_to_set({:replay, _choices}, _options), do: nil
+
+  defp strategy_to_set(strategy, options) do
+    if strategy != Options.default(:strategy) or :strategy in options.overridden, do: strategy
+  end
 end

@@ -22,6 +22,7 @@ defmodule Lockstep.Simulation.Verdict do
       steps: steps,
       virtual_ms: div(micros, 1000),
       hash: hash,
+      profile: if(state.config.strategy == :profile, do: Native.profile(state.session)),
       escapes: escapes(state.store),
       sometimes: Sometimes.all(state.store)
     }

@@ -1,6 +1,6 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
-use lockstep_core::strategy::{Fifo, Random, Replay, Strategy};
+use lockstep_core::strategy::{Plan, Profile};
 use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
@@ -10,10 +10,11 @@ use crate::session::{Inner, Session, atom_text};
 use crate::steps::done;
 use crate::terms::{self, Status, process};
 
-#[derive(Debug, NifMap)]
-struct Settings {
+#[derive(NifMap)]
+struct Settings<'a> {
     seed: u64,
     strategy: StrategyName,
+    profile: Option<Binary<'a>>,
     max_steps: u64,
     max_virtual_time: u64,
     max_stall: u64,
@@ -31,17 +32,40 @@ struct Settings {
 enum StrategyName {
     Random,
     Fifo,
+    Profile,
+    Pos,
+    Surw,
+    Pct(u32),
     Replay(Vec<u64>),
     Follow(Vec<u64>),
 }
 
-impl StrategyName {
-    fn build(self, seed: u64) -> Box<dyn Strategy> {
-        match self {
-            StrategyName::Random => Box::new(Random::new(seed)),
-            StrategyName::Fifo => Box::new(Fifo),
-            StrategyName::Replay(choices) => Box::new(Replay::new(choices)),
-            StrategyName::Follow(choices) => Box::new(Replay::lenient(choices)),
+impl From<StrategyName> for Plan {
+    fn from(name: StrategyName) -> Self {
+        match name {
+            StrategyName::Random => Plan::Random,
+            StrategyName::Fifo => Plan::Fifo,
+            StrategyName::Profile => Plan::Profile,
+            StrategyName::Pos => Plan::Pos,
+            StrategyName::Surw => Plan::Surw,
+            StrategyName::Pct(depth) => Plan::Pct(depth),
+            StrategyName::Replay(choices) => Plan::Replay(choices),
+            StrategyName::Follow(choices) => Plan::Follow(choices),
+        }
+    }
+}
+
+impl From<Plan> for StrategyName {
+    fn from(plan: Plan) -> Self {
+        match plan {
+            Plan::Random => StrategyName::Random,
+            Plan::Fifo => StrategyName::Fifo,
+            Plan::Profile => StrategyName::Profile,
+            Plan::Pos => StrategyName::Pos,
+            Plan::Surw => StrategyName::Surw,
+            Plan::Pct(depth) => StrategyName::Pct(depth),
+            Plan::Replay(choices) => StrategyName::Replay(choices),
+            Plan::Follow(choices) => StrategyName::Follow(choices),
         }
     }
 }
@@ -76,7 +100,7 @@ impl From<Outcome> for Verdict {
 }
 
 #[rustler::nif]
-fn new(env: Env<'_>, settings: Settings, warden: LocalPid) -> NifResult<ResourceArc<Session>> {
+fn new(env: Env<'_>, settings: Settings<'_>, warden: LocalPid) -> NifResult<ResourceArc<Session>> {
     let config = Config {
         seed: settings.seed,
         max_steps: settings.max_steps,
@@ -91,12 +115,20 @@ fn new(env: Env<'_>, settings: Settings, warden: LocalPid) -> NifResult<Resource
         record: settings.record,
         control: atom_text(settings.control.to_term(env)).map_err(|_| rustler::Error::BadArg)?,
     };
-    let strategy = settings.strategy.build(settings.seed);
+    let profile = settings.profile.map(|bytes| Profile::from_bytes(&bytes)).transpose();
+    let profile = profile.map_err(|error| rustler::Error::Term(Box::new(error.to_string())))?;
+    let strategy = Plan::from(settings.strategy).strategy(settings.seed, profile.as_ref());
     Ok(ResourceArc::new(Session::new(Inner::new(
         Simulation::new(config, strategy),
         warden,
         settings.control,
     ))))
+}
+
+/// The strategy of the portfolio that a seed has.
+#[rustler::nif]
+fn portfolio(seed: u64) -> StrategyName {
+    Plan::of_portfolio(seed).into()
 }
 
 /// Defines a NIF that answers a question.
@@ -247,6 +279,17 @@ fn trace<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     let result = session.with(|inner| {
         let bytes = trace_file::to_bytes(&inner.simulation).map_err(|_| Fault::BadArgument)?;
         Ok(binary(env, &bytes)?.encode(env))
+    });
+    terms::answer(env, result)
+}
+
+/// What a run under the strategy `:profile` has found out about the program; `nil` under any other.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn profile<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
+    let result = session.with(|inner| {
+        let bytes = inner.simulation.profile().map(|profile| profile.to_bytes());
+        let binary = bytes.map(|bytes| binary(env, &bytes)).transpose()?;
+        Ok(binary.encode(env))
     });
     terms::answer(env, result)
 }

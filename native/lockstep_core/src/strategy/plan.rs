@@ -17,6 +17,8 @@ pub enum Plan {
     Pct(u32),
     /// [`Replay`], of a choice log.
     Replay(Vec<u64>),
+    /// [`Replay`], of a choice log that need not fit.
+    Follow(Vec<u64>),
 }
 
 /// How many seeds of a hundred each strategy of the portfolio gets. None of them is best at everything: POS finds what
@@ -54,6 +56,7 @@ impl Plan {
             Plan::Surw => Box::new(Surw::search(seed, profile)),
             Plan::Pct(depth) => Box::new(Pct::search(seed, depth, profile)),
             Plan::Replay(choices) => Box::new(Replay::new(choices)),
+            Plan::Follow(choices) => Box::new(Replay::lenient(choices)),
         }
     }
 }

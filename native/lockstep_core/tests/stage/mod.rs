@@ -216,6 +216,7 @@ fn config() -> Config {
         max_stall: 0,
         max_latency: 0,
         async_delivery: false,
+        node_order: false,
         quiescence: true,
         fail_on_crash: false,
         fail_on_blocked: false,

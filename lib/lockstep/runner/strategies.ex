@@ -1,0 +1,40 @@
+defmodule Lockstep.Runner.Strategies do
+  @moduledoc false
+  # Which strategy a seed has, and how strategies are written.
+
+  alias Lockstep.Native
+  alias Lockstep.Report.Time
+
+  @default_depth 3
+
+  @typedoc "As in the option `strategy:`."
+  @type asked :: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]}
+
+  @doc "The strategy of one seed, for `Lockstep.Simulation.run/2`."
+  @spec chosen(asked(), non_neg_integer()) :: Native.strategy()
+  def chosen(:portfolio, seed), do: Native.portfolio(seed)
+  def chosen(:pct, _seed), do: {:pct, @default_depth}
+  def chosen(strategy, _seed), do: strategy
+
+  @doc """
+  Whether a strategy needs to know the program from an undisturbed run.
+
+  Others must not be given what is known: whether it is would depend on the seeds before.
+  """
+  @spec profile?(Native.strategy()) :: boolean()
+  def profile?(:surw), do: true
+  def profile?({:pct, _depth}), do: true
+  def profile?(_strategy), do: false
+
+  @doc "The strategy as `LOCKSTEP_STRATEGY` takes it."
+  @spec variable(asked()) :: String.t()
+  def variable({:pct, depth}), do: "pct:#{depth}"
+  def variable(name) when is_atom(name), do: Atom.to_string(name)
+
+  @doc "In words: what was asked for, and in parentheses what a seed had of it."
+  @spec describe(asked(), Native.strategy() | nil) :: String.t()
+  def describe({:replay, choices}, _chosen), do: "replay of #{Time.count(length(choices), "choice")}"
+  def describe(:portfolio, {:pct, depth}), do: ":portfolio (pct, depth #{depth})"
+  def describe(:portfolio, chosen) when chosen != nil, do: ":portfolio (#{chosen})"
+  def describe(strategy, _chosen), do: inspect(strategy)
+end
