@@ -111,6 +111,10 @@ defmodule Lockstep.Trace do
   @spec kinds() :: [kind()]
   def kinds, do: @kinds
 
+  @doc "The version of traces that this Lockstep writes and reads."
+  @spec version() :: pos_integer()
+  def version, do: @version
+
   @doc "The names of a trace's fields."
   @spec fields() :: [atom()]
   def fields, do: @fields

@@ -23,6 +23,8 @@ defmodule Lockstep.Report.UserError do
     end
   end
 
+  def format(%Lockstep.Failures.StoredError{text: text}, _location, _width), do: text
+
   def format(%Lockstep.DeadlockError{} = error, _location, width) do
     banner(error, Lockstep.DeadlockError.message(error, width), width)
   end

@@ -57,7 +57,23 @@ defmodule Lockstep.Runner.Divergence do
     }
   end
 
-  defp worded(event, trace), do: trace |> Events.of_trace() |> Enum.find(&(&1.step == event.step))
+  # The event in words, with a place in words: its own, or else the nearest that is known.
+  defp worded(event, trace) do
+    {before, [event | _]} = trace |> Events.of_trace() |> Enum.split_while(&(&1.step != event.step))
+    Map.put(event, :where, where(event, Enum.reverse(before)))
+  end
+
+  defp where(%{place: {file, line}}, _before), do: "#{file}:#{line}"
+  defp where(%{process: nil}, _before), do: nil
+
+  # A call in the last place of a function leaves no trace of the function on the stack.
+  defp where(%{process: process}, before) do
+    Enum.find_value(before, fn
+      %{process: ^process, place: {file, line}} -> "after #{file}:#{line}"
+      %{kind: :spawn, object: ^process, place: {file, line}} -> "started at #{file}:#{line}"
+      _ -> nil
+    end)
+  end
 
   @doc "The two events in words, each with its process and its place."
   @spec describe(t()) :: String.t()
@@ -69,9 +85,9 @@ defmodule Lockstep.Runner.Divergence do
   defp event(nil, _names), do: "has ended"
 
   defp event(event, names) do
-    "#{Names.actor(event, names)}: #{Words.with_names(event.text, names)}#{place(event.place)}, at #{Time.ms(event.time)} ms"
+    "#{Names.actor(event, names)}: #{Words.with_names(event.text, names)}#{place(event.where)}, at #{Time.ms(event.time)} ms"
   end
 
   defp place(nil), do: ""
-  defp place({file, line}), do: " (#{file}:#{line})"
+  defp place(where), do: " (#{where})"
 end

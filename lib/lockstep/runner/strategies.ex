@@ -33,6 +33,7 @@ defmodule Lockstep.Runner.Strategies do
 
   @doc "In words: what was asked for, and in parentheses what a seed had of it."
   @spec describe(asked(), Native.strategy() | nil) :: String.t()
+  def describe(text, _chosen) when is_binary(text), do: text
   def describe({:replay, choices}, _chosen), do: "replay of #{Time.count(length(choices), "choice")}"
   def describe(:portfolio, {:pct, depth}), do: ":portfolio (pct, depth #{depth})"
   def describe(:portfolio, chosen) when chosen != nil, do: ":portfolio (#{chosen})"
