@@ -4,10 +4,12 @@ defmodule Lockstep.Failures.Format do
   # VM reads it without making atoms, also one that does not know Lockstep. `docs/trace-format.md` has all its fields.
 
   alias Lockstep.Failures.{RunOptions, Shape, Stored}
-  alias Lockstep.SafeTerm
+  alias Lockstep.{SafeTerm, Trace}
 
   @name "lockstep failure"
   @version 1
+  # There will not be more; a greater number is nonsense.
+  @versions 1_000
 
   @doc "The version of the format."
   @spec version() :: pos_integer()
@@ -46,13 +48,34 @@ defmodule Lockstep.Failures.Format do
     end
   end
 
+  @doc """
+  Reads the bytes of a failure or of a trace; a failure's trace is read, too, if this version of Lockstep can.
+  """
+  @spec open(binary()) :: {:failure, Stored.t(), Trace.t() | nil} | {:trace, Trace.t()} | {:error, String.t()}
+  def open(bytes) do
+    case {Trace.version(bytes), Trace.decode(bytes)} do
+      {nil, _} -> with {:ok, stored} <- decode(bytes), do: {:failure, stored, trace_of(stored)}
+      {_version, {:ok, trace}} -> {:trace, trace}
+      {version, :error} -> {:error, wrong_trace(version)}
+    end
+  end
+
+  defp trace_of(%{trace: nil}), do: nil
+  defp trace_of(%{trace: bytes}), do: with({:ok, trace} <- Trace.decode(bytes), do: trace, else: (:error -> nil))
+
+  defp wrong_trace(version) do
+    if version in 1..@versions and version != Trace.version(),
+      do: "is a trace in version #{version} of the format, and this Lockstep reads version #{Trace.version()}",
+      else: "is a damaged trace"
+  end
+
   defp foreign, do: "is not a failure stored by Lockstep"
 
-  defp other_version(version, map) when is_integer(version) and version > @version do
+  defp other_version(version, map) when version in (@version + 1)..@versions do
     by =
       if is_binary(map["lockstep"]) and printable?(map["lockstep"]), do: " by Lockstep #{map["lockstep"]}", else: ""
 
-    "was written#{by} in version #{inspect(version, limit: 5)} of the format, and this Lockstep reads version " <>
+    "was written#{by} in version #{version} of the format, and this Lockstep reads version " <>
       "#{@version}: update it"
   end
 

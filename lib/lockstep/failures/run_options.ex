@@ -10,6 +10,8 @@ defmodule Lockstep.Failures.RunOptions do
   # More names than any cluster has; each becomes an atom when it is replayed.
   @max_nodes 1_000
   @max_name 255
+  # Steps, and virtual ms: the core counts in microseconds.
+  @max 0xF_FFFF_FFFF_FFFF
 
   @doc "The options as a map from texts."
   @spec dump(keyword()) :: map()
@@ -47,6 +49,7 @@ defmodule Lockstep.Failures.RunOptions do
   defp load_value({:some_of, allowed}, texts), do: each(texts, &known(allowed, &1))
   defp load_value(:nodes, texts) when is_list(texts), do: load_nodes(texts)
   defp load_value(:faults, faults), do: with({:ok, faults} <- each(faults, &load_fault/1), do: Faults.cast(faults))
+  defp load_value(_type, value) when is_integer(value) and value > @max, do: {:error, "more than there can be"}
   defp load_value(type, value), do: Type.cast(type, value)
 
   defp known(allowed, text) do

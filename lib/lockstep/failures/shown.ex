@@ -10,7 +10,7 @@ defmodule Lockstep.Failures.Shown do
   @doc "The failure as it was found, as far as it is stored; without a trace it has no events."
   @spec failure(Stored.t(), Trace.t() | nil, Path.t()) :: Failure.t()
   def failure(%Stored{} = stored, trace, path) do
-    error = %StoredError{text: stored.error.text}
+    error = struct!(StoredError, stored.error)
 
     %Failure{
       seed: stored.seed,
@@ -19,7 +19,7 @@ defmodule Lockstep.Failures.Shown do
       error: error,
       result: result(stored, trace, error),
       summary: %Summary{runs: stored.run, total: stored.total, strategy: stored.strategy, seeds: [stored.seed]},
-      location: stored.test && %{file: stored.test.file, line: stored.test.line, module: nil, test: nil},
+      location: stored.test && stored.test |> Map.take([:file, :line, :module]) |> Map.put(:test, stored.test.name),
       file: path,
       replay: stored.replay
     }

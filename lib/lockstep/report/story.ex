@@ -27,7 +27,7 @@ defmodule Lockstep.Report.Story do
   def format(%{slice: %{events: []}}, _width), do: "(no steps)"
 
   def format(%{slice: slice} = facts, width) do
-    Enum.join(body(Rows.of(facts), facts, width) ++ left_out(slice, width), "\n")
+    Enum.join(body(Rows.of(facts), facts, width) ++ left_out(slice, facts.failure, width), "\n")
   end
 
   defp body(rows, facts, width) do
@@ -40,13 +40,17 @@ defmodule Lockstep.Report.Story do
     end
   end
 
-  defp left_out(%{earlier: 0, others: 0}, _width), do: []
+  defp left_out(%{earlier: 0, others: 0}, _failure, _width), do: []
 
-  defp left_out(slice, width) do
+  defp left_out(slice, failure, width) do
     total = length(slice.events) + slice.earlier + slice.others
     text = "#{Time.count(length(slice.events), "event")} of #{Time.digits(total)}#{which(slice)}"
-    ["" | Layout.wrap("(#{text}; the trace: option writes all to a file)", width, :infinity)]
+    ["" | Layout.wrap("(#{text}; #{all(failure)})", width, :infinity)]
   end
+
+  # What is stored is the failure that was found, and not its replays.
+  defp all(%{file: file, replayed: nil}) when file != nil, do: "all of them: mix lockstep.trace #{file} --full"
+  defp all(_failure), do: "the trace: option writes all to a file"
 
   defp which(%{earlier: 0}), do: ": the others did not lead to the failure"
 

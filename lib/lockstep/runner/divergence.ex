@@ -2,7 +2,7 @@ defmodule Lockstep.Runner.Divergence do
   @moduledoc false
   # Where a run leaves the path of another that was recorded before, perhaps of code that was different then.
 
-  alias Lockstep.Report.{Names, Time, Words}
+  alias Lockstep.Report.{Names, Roles, Time, Words}
   alias Lockstep.Simulation.Events
   alias Lockstep.Trace
 
@@ -52,10 +52,12 @@ defmodule Lockstep.Runner.Divergence do
       step: (one || other).step,
       recorded: one && worded(one, recorded),
       met: other && worded(other, met),
-      recorded_names: Names.build(Events.processes_of(recorded)),
-      met_names: Names.build(Events.processes_of(met))
+      recorded_names: names(recorded),
+      met_names: names(met)
     }
   end
+
+  defp names(trace), do: trace |> Events.processes_of() |> Roles.label(Events.of_trace(trace)) |> Names.build()
 
   # The event in words, with a place in words: its own, or else the nearest that is known.
   defp worded(event, trace) do
@@ -78,14 +80,26 @@ defmodule Lockstep.Runner.Divergence do
   @doc "The two events in words, each with its process and its place."
   @spec describe(t()) :: String.t()
   def describe(%__MODULE__{} = divergence) do
-    "  recorded:  #{event(divergence.recorded, divergence.recorded_names)}\n" <>
-      "  this run:  #{event(divergence.met, divergence.met_names)}"
+    {recorded, met} = texts(divergence)
+    "  recorded:  #{recorded}\n  this run:  #{met}"
   end
 
-  defp event(nil, _names), do: "has ended"
+  @doc "The recorded event and the one that was met instead, in words."
+  @spec texts(t()) :: {String.t(), String.t()}
+  def texts(%__MODULE__{} = divergence) do
+    {one, other} = both(divergence, &Words.of/2)
+    # What reads well may leave out what differs.
+    if one == other, do: both(divergence, &Words.with_names(&1.text, &2)), else: {one, other}
+  end
 
-  defp event(event, names) do
-    "#{Names.actor(event, names)}: #{Words.with_names(event.text, names)}#{place(event.where)}, at #{Time.ms(event.time)} ms"
+  defp both(divergence, words) do
+    {event(divergence.recorded, divergence.recorded_names, words), event(divergence.met, divergence.met_names, words)}
+  end
+
+  defp event(nil, _names, _words), do: "has ended"
+
+  defp event(event, names, words) do
+    "#{Names.actor(event, names)}: #{words.(event, names)}#{place(event.where)}, at #{Time.ms(event.time)} ms"
   end
 
   defp place(nil), do: ""

@@ -24,7 +24,7 @@ defmodule Mix.Tasks.Lockstep.Trace do
 
   use Mix.Task
 
-  alias Lockstep.{Failures, Report, Tasks, Trace}
+  alias Lockstep.{Failures, Report, Tasks}
   alias Lockstep.Failures.{Format, Shown}
   alias Lockstep.Runner.Terminal
 
@@ -33,6 +33,7 @@ defmodule Mix.Tasks.Lockstep.Trace do
     case Tasks.parse(__MODULE__, argv, full: :boolean, json: :boolean) do
       :help -> :ok
       {:ok, [full: true], [file]} -> file |> read!() |> full(file)
+      {:ok, [json: true], [file]} -> file |> read!() |> json(file)
       {:ok, [], [file]} -> file |> read!() |> show(file)
       {:ok, [_, _ | _], [_file]} -> Tasks.wrong_use(__MODULE__, "--full and --json exclude each other")
       {:ok, _options, []} -> Tasks.wrong_use(__MODULE__, "there is nothing to show: name a file")
@@ -42,40 +43,13 @@ defmodule Mix.Tasks.Lockstep.Trace do
 
   # A file is one of a failure or one of a trace.
   defp read!(file) do
-    with {:ok, bytes} <- Failures.bytes(file),
-         {:trace, bytes} <- kind(file, bytes),
-         {:ok, trace} <- trace(file, bytes) do
-      {:trace, trace}
+    with {:ok, bytes} <- Failures.bytes(file), {:error, what} <- Format.open(bytes) do
+      Mix.raise(Tasks.one_line("#{file} #{what}"))
     else
-      {:failure, stored, trace} -> {:failure, stored, trace}
       {:error, text} -> Mix.raise(Tasks.one_line(text))
+      read -> read
     end
   end
-
-  defp kind(file, bytes) do
-    case {Trace.version(bytes), Format.decode(bytes)} do
-      {nil, {:ok, stored}} -> {:failure, stored, stored_trace(stored)}
-      {nil, {:error, what}} -> {:error, "#{file} #{what}"}
-      {_version, _} -> {:trace, bytes}
-    end
-  end
-
-  defp stored_trace(%{trace: nil}), do: nil
-  defp stored_trace(%{trace: bytes}), do: with({:ok, trace} <- Trace.decode(bytes), do: trace, else: (:error -> nil))
-
-  defp trace(file, bytes) do
-    with :error <- Trace.decode(bytes), do: {:error, "#{file} #{wrong(Trace.version(bytes))}"}
-  end
-
-  defp wrong(version) when is_integer(version) and version > 0 do
-    if version == Trace.version() do
-      "is a damaged trace"
-    else
-      "is a trace in version #{inspect(version)} of the format, and this Lockstep reads version #{Trace.version()}"
-    end
-  end
-
-  defp wrong(_version), do: "is a damaged trace"
 
   defp show({:failure, stored, trace}, file) do
     stored |> Shown.failure(trace, file) |> Report.format(Terminal.width()) |> Mix.shell().info()
@@ -87,4 +61,11 @@ defmodule Mix.Tasks.Lockstep.Trace do
   defp full({:failure, _stored, nil}, file), do: Mix.raise("#{file} has no events that this Lockstep reads")
   defp full({:failure, _stored, trace}, file), do: full({:trace, trace}, file)
   defp full({:trace, trace}, _file), do: trace |> Shown.lines() |> Enum.each(&Mix.shell().info/1)
+
+  # A trace has the fields that it has in its file.
+  defp json({:failure, stored, trace}, file) do
+    stored |> Shown.failure(trace, file) |> Report.json() |> Mix.shell().info()
+  end
+
+  defp json({:trace, trace}, _file), do: trace |> Report.Json.encode() |> Mix.shell().info()
 end

@@ -3,6 +3,7 @@ defmodule Lockstep.Report.Json.Document do
   # The facts of a failure as data for JSON. The names of the fields are an interface: `docs/reading-a-failure.md` lists
   # them, and `version` changes if one of them changes its meaning or goes.
 
+  alias Lockstep.Failures.StoredError
   alias Lockstep.Report.{Facts, Stack, UserError, Words}
 
   @version 1
@@ -36,11 +37,15 @@ defmodule Lockstep.Report.Json.Document do
           {{module, function, arity, _place}, _count} <- failure.result.escapes,
           do: Exception.format_mfa(module, function, arity)
         ),
-      replay: failure.replay
+      replay: failure.replay,
+      file: failure.file,
+      replayed: replayed(failure.replayed)
     ]
   end
 
   defp strategy({:replay, _choices}), do: "replay"
+  defp strategy(":" <> name), do: name
+  defp strategy(text) when is_binary(text), do: text
   defp strategy(name) when is_atom(name), do: Atom.to_string(name)
   defp strategy(other), do: inspect(other)
 
@@ -48,11 +53,29 @@ defmodule Lockstep.Report.Json.Document do
 
   defp test(location) do
     [
-      module: inspect(location[:module]),
+      module: module(location[:module]),
       name: location[:test],
       file: location[:file] && to_string(location[:file]),
       line: location[:line]
     ]
+  end
+
+  defp replayed(nil), do: nil
+
+  defp replayed(%{divergence: nil} = replay), do: [ending: replay.ending, left_at_step: nil, recorded: nil, met: nil]
+
+  defp replayed(%{divergence: divergence} = replay) do
+    {recorded, met} = Lockstep.Runner.Divergence.texts(divergence)
+    [ending: replay.ending, left_at_step: divergence.step, recorded: recorded, met: met]
+  end
+
+  # Of a failure that was stored, the name is all there is.
+  defp module(name) when is_binary(name), do: name
+  defp module(module), do: inspect(module)
+
+  defp error(%{error: %StoredError{} = error} = facts) do
+    frame = if error.file, do: [function: nil, file: error.file, line: error.line]
+    [kind: error.kind, type: error.name, message: message(facts), stacktrace: List.wrap(frame && [frame])]
   end
 
   defp error(%{error: {:crash, kind, reason, trace}} = facts) do
