@@ -11,6 +11,8 @@ defmodule Lockstep.Failure do
     * `:error` - what failed: `{:crash, kind, reason, stacktrace}` when the function itself raised, exited or threw,
       otherwise an exception such as `Lockstep.DeadlockError`
     * `:result` - the recorded run: its events, processes, choices and trace
+    * `:shrunk` - a smaller run that fails the same way (`Lockstep.Shrink`), or `nil`: with `shrink: false`, for a run
+      that did not go the same way again, and for a stored choice log
     * `:summary` - the sweep up to and including this run
     * `:location` - where the run was asked for: a map with `:file`, `:line`, `:module` and `:test`, or `nil`
     * `:nondeterminism` - a `Lockstep.NondeterminismError` when the run that was recorded differed, else `nil`
@@ -20,7 +22,7 @@ defmodule Lockstep.Failure do
   """
 
   @enforce_keys [:seed, :run, :strategy, :error, :result, :summary, :replay]
-  defexception @enforce_keys ++ [:chosen, :location, :nondeterminism, :file, :replayed]
+  defexception @enforce_keys ++ [:chosen, :location, :nondeterminism, :file, :replayed, :shrunk]
 
   @type t :: %__MODULE__{
           seed: non_neg_integer(),
@@ -29,6 +31,7 @@ defmodule Lockstep.Failure do
           chosen: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
           error: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()} | Exception.t(),
           result: Lockstep.Simulation.Result.t(),
+          shrunk: Lockstep.Shrink.t() | nil,
           summary: Lockstep.Summary.t(),
           location: map() | nil,
           nondeterminism: Lockstep.NondeterminismError.t() | nil,

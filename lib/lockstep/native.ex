@@ -242,13 +242,24 @@ defmodule Lockstep.Native do
   def stats(_session), do: err()
   @spec choices(session()) :: [natural()]
   def choices(_session), do: err()
+  @typedoc "What was done: `{kind, lineage of who did it, its own count, value, step}`."
+  @type deed :: {:act | :stall | :latency | :fault, natural(), natural(), natural(), natural()}
+  @spec trail(session(), each_step? :: boolean()) :: {[deed()], natural(), natural()} | nil
+  def trail(_session, _each_step?), do: err()
   @spec processes(session()) :: [{id(), node(), atom(), daemon? :: boolean()}]
   def processes(_session), do: err()
   @spec events(session()) :: [tuple()]
   def events(_session), do: err()
   @typedoc "A strategy as the core knows it. What `:profile` is for, see `profile/1`."
   @type strategy ::
-          :random | :fifo | :profile | :pos | :surw | {:pct, pos_integer()} | {:replay | :follow, [natural()]}
+          :random
+          | :fifo
+          | :profile
+          | :pos
+          | :surw
+          | {:pct, pos_integer()}
+          | {:replay | :follow | :along, [natural()]}
+          | {:guided, [{:act | :stall | :latency | :fault, natural(), natural(), natural()}]}
   @doc "The strategy of the portfolio that a seed has."
   @spec portfolio(natural()) :: strategy()
   def portfolio(_seed), do: err()

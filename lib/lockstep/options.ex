@@ -123,6 +123,13 @@ defmodule Lockstep.Options do
         "the directory in which failures are stored; `false` stores none. By default that of the Mix project's build, " <>
           "`_build/test/lockstep/failures`"
     ],
+    shrink: [
+      type: {:either, :pos_integer, false},
+      default: 500,
+      doc:
+        "how many runs may be spent on making a run that fails smaller, for its report (`Lockstep.Shrink`); `false` " <>
+          "leaves it as it is"
+    ],
     check_determinism: [
       type: :boolean,
       default: false,

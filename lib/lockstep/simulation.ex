@@ -21,6 +21,7 @@ defmodule Lockstep.Simulation do
 
   @type config :: %{
           optional(:profile) => binary() | nil,
+          optional(:stacks) => [{step :: pos_integer(), process :: non_neg_integer()}],
           seed: non_neg_integer(),
           strategy: Native.strategy(),
           max_steps: pos_integer(),
@@ -95,7 +96,8 @@ defmodule Lockstep.Simulation do
       store: store,
       warden: self(),
       scheduler: :erlang.system_info(:scheduler_id),
-      record?: config.record
+      record?: config.record,
+      stacks: Map.get(config, :stacks, [])
     }
   end
 

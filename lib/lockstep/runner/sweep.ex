@@ -5,7 +5,8 @@ defmodule Lockstep.Runner.Sweep do
   # A sweep runs without recording, which is what makes it fast. The seed that fails is run once more with recording;
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
-  alias Lockstep.{Failure, Failures, NondeterminismError, Options, Simulation, SometimesError, Summary, WatchdogError}
+  alias Lockstep.{Failure, Failures, NondeterminismError, Options, Shrink, Simulation, SometimesError, Summary}
+  alias Lockstep.WatchdogError
   alias Lockstep.Report.Output
   alias Lockstep.Runner.{Comparison, Location, Progress, Replay, Sometimes, Strategies, TraceFile, Warning}
 
@@ -178,6 +179,7 @@ defmodule Lockstep.Runner.Sweep do
       chosen: run.chosen,
       error: error,
       result: recorded,
+      shrunk: if(difference == nil, do: shrink(sweep, run, recorded)),
       summary: %{summary(sweep) | found_by: run.chosen},
       location: sweep.location,
       nondeterminism: difference,
@@ -185,6 +187,19 @@ defmodule Lockstep.Runner.Sweep do
     }
 
     %{failure | file: Failures.store(failure, sweep.options)}
+  end
+
+  # Whoever replays a stored log wants that run and no other.
+  defp shrink(%{options: %{shrink: false}}, _run, _recorded), do: nil
+  defp shrink(_sweep, %{asked: {:replay, _choices}}, _recorded), do: nil
+
+  defp shrink(sweep, run, recorded) do
+    config = Simulation.config(sweep.options, run.seed, true)
+
+    case Shrink.run(sweep.fun, config, recorded, replays: sweep.options.shrink) do
+      %Shrink{} = shrunk -> shrunk
+      {:error, _reason} -> nil
+    end
   end
 
   # What the replaying line has to say about the strategy. A stored choice log is in the source already.

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Context do
   @random :"$lockstep_random"
 
   @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
-  defstruct @enforce_keys ++ [service?: false]
+  defstruct @enforce_keys ++ [service?: false, stacks: []]
 
   @type t :: %__MODULE__{
           session: reference(),
@@ -17,7 +17,8 @@ defmodule Lockstep.Runtime.Context do
           warden: pid(),
           scheduler: pos_integer(),
           record?: boolean(),
-          service?: boolean()
+          service?: boolean(),
+          stacks: [{step :: pos_integer(), id :: non_neg_integer()}]
         }
 
   @doc "The caller's place in its run; `nil` outside of one."

@@ -86,6 +86,12 @@ defmodule Lockstep.Runtime.Faults do
     end
   end
 
+  defp struck(ctx), do: :ets.update_counter(ctx.store, :faults_struck, 1, {:faults_struck, 0})
+
+  @doc "How many faults have happened."
+  @spec count(:ets.tid()) :: non_neg_integer()
+  def count(store), do: :ets.update_counter(store, :faults_struck, 0, {:faults_struck, 0})
+
   defp over?(ctx), do: :ets.member(ctx.store, :faults_over)
 
   defp fault(ctx, {kind, options}, done) do
@@ -119,6 +125,7 @@ defmodule Lockstep.Runtime.Faults do
 
   defp strike(:pause, ctx, _options) do
     node = pick(ctx, nodes_up(ctx))
+    struck(ctx)
     Cluster.pause_node(node)
     fn -> if node in nodes_up(ctx), do: Cluster.resume_node(node) end
   end
@@ -127,6 +134,7 @@ defmodule Lockstep.Runtime.Faults do
     node = pick(ctx, nodes_up(ctx))
     down? = Turn.take(Native.crash_node(ctx.session, ctx.id, node, false)) == :ok
     Turn.note(ctx, fn -> {"crash node #{inspect(node)}", node} end)
+    if down?, do: struck(ctx)
     restart? = down? and Keyword.get(options, :restart, true)
     if restart?, do: :ets.insert(ctx.store, {{:restarts, node}})
     fn -> if restart?, do: restart(ctx, node, @attempts) end
@@ -135,6 +143,7 @@ defmodule Lockstep.Runtime.Faults do
   defp strike(:disconnect, ctx, _options) do
     with [_, _ | _] = nodes <- nodes_up(ctx) do
       a = pick(ctx, nodes)
+      struck(ctx)
       Cluster.disconnect(a, pick(ctx, nodes -- [a]))
     end
 
@@ -160,6 +169,8 @@ defmodule Lockstep.Runtime.Faults do
   end
 
   defp cut(ctx, some, others) do
+    struck(ctx)
+
     if draw(ctx, 3) == 1,
       do: Cluster.partition_oneway(some, others),
       else: Cluster.partition(some, others, :tcp)
@@ -169,11 +180,13 @@ defmodule Lockstep.Runtime.Faults do
 
   defp set(ctx, {:latency, %Range{} = range}) do
     last = range.first + div((range.last - range.first) * (1 + draw(ctx, 4)), 4)
+    struck(ctx)
     Cluster.set_latency(range.first..last//1)
   end
 
   defp set(ctx, {:clock_skew, most}) do
     for node <- nodes(ctx), choice = draw(ctx, 5), choice > 0 do
+      struck(ctx)
       offset = div(most * (1 + div(choice - 1, 2)), 2)
       Cluster.set_clock(node, offset: if(rem(choice, 2) == 0, do: -offset, else: offset))
     end

@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Turn do
   # either it goes on at once, or it hands the turn straight to the process the core chose and waits for its own.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Ending, Mailbox, Place}
+  alias Lockstep.Runtime.{Ending, Mailbox, Place, Stack}
 
   @doc "Goes on when the core says so; the result of the operation that was announced."
   @spec take(Native.next()) :: Native.grant()
@@ -61,6 +61,7 @@ defmodule Lockstep.Runtime.Turn do
   def note(%{record?: false}, _describe), do: :ok
 
   def note(ctx, describe) do
+    if ctx.stacks != [], do: Enum.each(ctx.stacks, &keep_stack(ctx, &1))
     {text, term} = describe.()
     Native.note(ctx.session, text, :erlang.phash2(term), Place.of_program(ctx.store))
     :ok
@@ -71,7 +72,18 @@ defmodule Lockstep.Runtime.Turn do
   def mark(%{record?: false}), do: :ok
 
   def mark(ctx) do
+    if ctx.stacks != [], do: Enum.each(ctx.stacks, &keep_stack(ctx, &1))
     Native.note(ctx.session, "", 0, Place.of_program(ctx.store))
     :ok
   end
+
+  # Where the process was that took a step which is asked for.
+  defp keep_stack(%{id: id} = ctx, {step, id}) do
+    if Native.progress(ctx.session) >= step do
+      {:current_stacktrace, [_info | stack]} = Process.info(self(), :current_stacktrace)
+      :ets.insert_new(ctx.store, {{:stack, step}, Stack.current(stack)})
+    end
+  end
+
+  defp keep_stack(_ctx, _of_another), do: true
 end

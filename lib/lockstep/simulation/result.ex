@@ -9,12 +9,15 @@ defmodule Lockstep.Simulation.Result do
     :virtual_ms,
     :hash,
     :profile,
+    faults: 0,
     escapes: [],
     sometimes: [],
     processes: [],
     events: [],
     choices: [],
     trace: <<>>,
+    trail: nil,
+    stacks: %{},
     output: []
   ]
 
@@ -39,12 +42,15 @@ defmodule Lockstep.Simulation.Result do
           virtual_ms: non_neg_integer(),
           hash: non_neg_integer(),
           profile: binary() | nil,
+          faults: non_neg_integer(),
           escapes: [{Lockstep.Summary.place(), pos_integer()}],
           sometimes: [Lockstep.Runtime.Sometimes.met()],
           processes: [process()],
           events: [event()],
           choices: [non_neg_integer()],
           trace: binary(),
+          trail: {[Lockstep.Native.deed()], non_neg_integer(), non_neg_integer()} | nil,
+          stacks: %{optional(pos_integer()) => Exception.stacktrace()},
           output: [Lockstep.Runtime.Output.entry()]
         }
 end

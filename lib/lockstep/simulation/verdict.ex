@@ -4,7 +4,7 @@ defmodule Lockstep.Simulation.Verdict do
 
   alias Lockstep.Native
   alias Lockstep.Report.Names
-  alias Lockstep.Runtime.{Mailbox, Output, Sometimes, Stack}
+  alias Lockstep.Runtime.{Faults, Mailbox, Output, Sometimes, Stack}
   alias Lockstep.Simulation.{Events, Result}
 
   @last_steps 1000
@@ -23,21 +23,24 @@ defmodule Lockstep.Simulation.Verdict do
       virtual_ms: div(micros, 1000),
       hash: hash,
       profile: if(state.config.strategy == :profile, do: Native.profile(state.session)),
+      faults: Faults.count(state.store),
       escapes: escapes(state.store),
-      sometimes: Sometimes.all(state.store)
+      sometimes: Sometimes.all(state.store),
+      trail: Native.trail(state.session, state.config.record)
     }
 
-    if state.config.record, do: recorded(result, state.session, Output.all(state.store)), else: result
+    if state.config.record, do: recorded(result, state), else: result
   end
 
-  defp recorded(result, session, output) do
+  defp recorded(result, %{session: session, store: store}) do
     %{
       result
       | processes: processes(session),
         events: Events.in_words(Native.events(session), Native.node_names(session)),
         choices: Native.choices(session),
         trace: Native.trace(session),
-        output: output
+        output: Output.all(store),
+        stacks: for([step, stack] <- :ets.match(store, {{:stack, :"$1"}, :"$2"}), into: %{}, do: {step, stack})
     }
   end
 

@@ -1,7 +1,7 @@
 //! Where a run's decisions are made and written down.
 
 use crate::clock::Micros;
-use crate::strategy::{Candidates, Profile, Strategy};
+use crate::strategy::{Candidates, Profile, Strategy, Trail};
 
 /// Asks the strategy for each choice and keeps the choice log.
 ///
@@ -86,6 +86,11 @@ impl Choices {
     /// The number of the first choice that a replayed log could not make.
     pub fn divergence(&self) -> Option<u64> {
         self.strategy.divergence()
+    }
+
+    /// What has been done, by whom, if the strategy keeps it.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.strategy.trail()
     }
 
     /// The choices so far; empty unless recorded.

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_core::strategy::{Fifo, Object, Random, Replay};
+use lockstep_core::strategy::{Deed, Fifo, Guided, Object, Random, Replay};
 use lockstep_core::{
     AliasMode, CONTROL, Config, ExitClass, Grant, Kind, Load, NodeId, Op, Outcome, PartitionMode, ProcessId, RefId,
     Request, Scope, Simulation, Target, Wait,
@@ -477,6 +477,11 @@ fn check_rest(player: &Player, config: &Config, cuts_left: bool) {
     }
 }
 
+fn deeds(player: &Player) -> Vec<Deed> {
+    let trail = player.simulation.trail().expect("it is kept");
+    trail.blocks().into_iter().map(|(deed, _)| deed).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -522,6 +527,52 @@ proptest! {
         let player = play(config.clone(), Box::new(Replay::new(log)), &mut Interpreter::new(&scripts));
         let cuts_left = check_network(&player, config.node_order);
         check_rest(&player, &config, cuts_left);
+    }
+
+    /// What a run has done, as deeds in blocks, leads to the same run again.
+    #[test]
+    fn a_trail_leads_to_its_run(config in configs(), scripts in programs()) {
+        let player = run(&config, &scripts);
+        let along = Guided::along(player.simulation.choices().to_vec());
+        let first = play(config.clone(), Box::new(along), &mut Interpreter::new(&scripts));
+        prop_assert_eq!(player.simulation.hash(), first.simulation.hash());
+        let again = play(config, Box::new(Guided::by(deeds(&first))), &mut Interpreter::new(&scripts));
+        prop_assert_eq!(player.simulation.choices(), again.simulation.choices());
+        prop_assert_eq!(player.simulation.trace_events(), again.simulation.trace_events());
+        prop_assert_eq!(deeds(&first), deeds(&again));
+    }
+
+    /// Any part of a trail, in any order, is a run, and its choices replay it.
+    #[test]
+    fn any_part_of_a_trail_can_be_followed(
+        config in configs(),
+        scripts in programs(),
+        keep in prop::collection::vec(any::<bool>(), 60),
+        turn in any::<bool>(),
+    ) {
+        let player = run(&config, &scripts);
+        let along = Guided::along(player.simulation.choices().to_vec());
+        let all = deeds(&play(config.clone(), Box::new(along), &mut Interpreter::new(&scripts)));
+        let mut some: Vec<_> = all.into_iter().zip(keep.into_iter().cycle()).filter_map(|(deed, keep)| keep.then_some(deed)).collect();
+        if turn {
+            some.reverse();
+        }
+        let guided = play(config.clone(), Box::new(Guided::by(some)), &mut Interpreter::new(&scripts));
+        let cuts_left = check_network(&guided, config.node_order);
+        check_rest(&guided, &config, cuts_left);
+        let choices = guided.simulation.choices().to_vec();
+        let again = play(config, Box::new(Replay::new(choices)), &mut Interpreter::new(&scripts));
+        prop_assert_eq!(guided.simulation.trace_events(), again.simulation.trace_events());
+    }
+
+    /// With nothing to do, the run is the undisturbed one.
+    #[test]
+    fn an_empty_trail_leads_to_the_undisturbed_run(config in configs(), scripts in programs()) {
+        let calm = play(config.clone(), Box::new(Fifo), &mut Interpreter::new(&scripts));
+        let guided = play(config, Box::new(Guided::by(Vec::new())), &mut Interpreter::new(&scripts));
+        prop_assert_eq!(calm.simulation.trace_events(), guided.simulation.trace_events());
+        let trail = guided.simulation.trail().expect("it is kept");
+        prop_assert_eq!((trail.switches(), trail.deviations()), (0, 0));
     }
 
     #[test]

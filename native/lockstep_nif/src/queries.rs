@@ -1,9 +1,11 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
-use lockstep_core::strategy::{Plan, Profile};
+use lockstep_core::strategy::{Deed, Plan, Profile};
 use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
-use rustler::{Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, OwnedBinary, ResourceArc, Term};
+use rustler::{
+    Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, NifUnitEnum, OwnedBinary, ResourceArc, Term,
+};
 
 use crate::fault::Fault;
 use crate::session::{Inner, Session, atom_text};
@@ -38,6 +40,38 @@ enum StrategyName {
     Pct(u32),
     Replay(Vec<u64>),
     Follow(Vec<u64>),
+    /// A choice log, of which the trail is kept.
+    Along(Vec<u64>),
+    /// A trail, as [`trail`] gives it.
+    Guided(Vec<(DeedKind, u64, u64, u64)>),
+}
+
+/// What kind of deed it is of which a term tells.
+#[derive(Debug, Clone, Copy, NifUnitEnum)]
+enum DeedKind {
+    Act,
+    Stall,
+    Latency,
+    Fault,
+}
+
+fn deed((kind, who, at, value): (DeedKind, u64, u64, u64)) -> Deed {
+    match kind {
+        DeedKind::Act => Deed::Act { who, until: at },
+        DeedKind::Stall => Deed::Stall { who, at, length: value },
+        DeedKind::Latency => Deed::Latency { who, at, length: value },
+        DeedKind::Fault => Deed::Fault { who, at, choice: value },
+    }
+}
+
+/// A deed as `{kind, who, at, value, step}`.
+fn deed_parts(&(deed, step): &(Deed, u64)) -> (DeedKind, u64, u64, u64, u64) {
+    match deed {
+        Deed::Act { who, until } => (DeedKind::Act, who, until, 0, step),
+        Deed::Stall { who, at, length } => (DeedKind::Stall, who, at, length, step),
+        Deed::Latency { who, at, length } => (DeedKind::Latency, who, at, length, step),
+        Deed::Fault { who, at, choice } => (DeedKind::Fault, who, at, choice, step),
+    }
 }
 
 impl From<StrategyName> for Plan {
@@ -51,6 +85,8 @@ impl From<StrategyName> for Plan {
             StrategyName::Pct(depth) => Plan::Pct(depth),
             StrategyName::Replay(choices) => Plan::Replay(choices),
             StrategyName::Follow(choices) => Plan::Follow(choices),
+            StrategyName::Along(choices) => Plan::Along(choices),
+            StrategyName::Guided(deeds) => Plan::Guided(deeds.into_iter().map(deed).collect()),
         }
     }
 }
@@ -66,6 +102,11 @@ impl From<Plan> for StrategyName {
             Plan::Pct(depth) => StrategyName::Pct(depth),
             Plan::Replay(choices) => StrategyName::Replay(choices),
             Plan::Follow(choices) => StrategyName::Follow(choices),
+            Plan::Along(choices) => StrategyName::Along(choices),
+            Plan::Guided(deeds) => {
+                let parts = deeds.iter().map(|&deed| deed_parts(&(deed, 0)));
+                StrategyName::Guided(parts.map(|(kind, who, at, value, _)| (kind, who, at, value)).collect())
+            }
         }
     }
 }
@@ -270,6 +311,24 @@ fn events<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
             .map(|event| event_term(env, inner, event))
             .collect::<Result<Vec<_>, Fault>>()?;
         Ok(terms.encode(env))
+    });
+    terms::answer(env, result)
+}
+
+/// `{deeds, switches, deviations}`: what a strategy that keeps its trail has done, step by step or in blocks.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn trail<'a>(env: Env<'a>, session: &Session, each_step: bool) -> Term<'a> {
+    let result = session.with(|inner| {
+        let Some(trail) = inner.simulation.trail() else {
+            return Ok(terms::nil().encode(env));
+        };
+        let blocks = if each_step {
+            trail.deeds().to_vec()
+        } else {
+            trail.blocks()
+        };
+        let deeds: Vec<_> = blocks.iter().map(deed_parts).collect();
+        Ok((deeds, trail.switches(), trail.deviations()).encode(env))
     });
     terms::answer(env, result)
 }

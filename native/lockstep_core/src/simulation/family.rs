@@ -30,6 +30,7 @@ struct Member {
     lineage: Lineage,
     parent: Option<ProcessId>,
     children: u32,
+    draws: u32,
 }
 
 impl Family {
@@ -44,13 +45,23 @@ impl Family {
             lineage,
             parent,
             children: 0,
+            draws: 0,
         });
+    }
+
+    /// `process` has drawn a fault. From now on its children count anew: a fault that is left out renames nobody.
+    pub(super) fn drawn(&mut self, process: ProcessId) {
+        let member = &mut self.0[process.0 as usize];
+        member.draws += 1;
+        member.children = 0;
     }
 
     fn child(&mut self, parent: ProcessId) -> Lineage {
         let parent = &mut self.0[parent.0 as usize];
         parent.children += 1;
-        parent.lineage.then(u64::from(parent.children))
+        parent
+            .lineage
+            .then((u64::from(parent.draws) << 32) | u64::from(parent.children))
     }
 
     fn lineage(&self, process: ProcessId) -> Lineage {

@@ -671,6 +671,7 @@ impl Simulation {
             family: &self.family,
             symbols: &self.symbols,
             now: self.clock.now(),
+            step: self.steps + 1,
         };
         let upcoming = || self.clock.upcoming(max_stall, UPCOMING);
         self.choices
@@ -795,6 +796,7 @@ struct View<'a> {
     family: &'a Family,
     symbols: &'a Symbols,
     now: Micros,
+    step: u64,
 }
 
 impl CandidateView for View<'_> {
@@ -849,6 +851,18 @@ impl CandidateView for View<'_> {
 
     fn identity(&self, object: Object) -> Lineage {
         self.identity_of(object)
+    }
+
+    fn receives(&self, index: usize) -> bool {
+        let Ready::Run(process) = self.queue[index] else {
+            return false;
+        };
+        let entry = self.processes[process.0 as usize].as_deref();
+        entry.is_some_and(|entry| matches!(entry.state, State::Enabled(Op::Receive(_))))
+    }
+
+    fn step(&self) -> u64 {
+        self.step
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
-use crate::strategy::Profile;
+use crate::strategy::{Profile, Trail};
 use crate::trace::{Event, Place};
 
 impl Simulation {
@@ -73,7 +73,15 @@ impl Simulation {
 
     /// A choice of who injects faults: one of `count` things, of which 0 is nothing. Not a step.
     pub fn draw(&mut self, count: u64) -> u64 {
+        if let Turn::Of(process) = self.turn {
+            self.family.drawn(process);
+        }
         self.choices.fault(count)
+    }
+
+    /// What a strategy that follows a trail has done so far; see [`crate::strategy::Guided`].
+    pub fn trail(&self) -> Option<&Trail> {
+        self.choices.trail()
     }
 
     /// The number of a name.

@@ -1,6 +1,7 @@
 //! Search strategies: who decides what happens next.
 
 mod fifo;
+mod guided;
 mod pct;
 mod plan;
 mod pos;
@@ -14,6 +15,7 @@ mod surw;
 mod swarm;
 
 pub use fifo::Fifo;
+pub use guided::{Deed, Guided, Trail};
 pub use pct::Pct;
 pub use plan::Plan;
 pub use pos::Pos;
@@ -135,6 +137,14 @@ pub trait CandidateView: std::fmt::Debug {
     fn parent(&self, index: usize) -> Option<Lineage>;
     /// What an object is in every schedule.
     fn identity(&self, object: Object) -> Lineage;
+    /// Whether it goes on with a `receive`.
+    fn receives(&self, _index: usize) -> bool {
+        false
+    }
+    /// The number of the step that the choice leads to.
+    fn step(&self) -> u64 {
+        0
+    }
 }
 
 impl<'a> Candidates<'a> {
@@ -178,6 +188,17 @@ impl<'a> Candidates<'a> {
     pub fn identity(&self, object: Object) -> Lineage {
         self.view.identity(object)
     }
+
+    /// Whether the candidate at `index` goes on with a `receive`: had there been a message before, it would not have had
+    /// to ask.
+    pub fn receives(&self, index: usize) -> bool {
+        self.view.receives(index)
+    }
+
+    /// The number of the step that the choice leads to.
+    pub fn step(&self) -> u64 {
+        self.view.step()
+    }
 }
 
 /// A search strategy. Every method answers with a choice; 0 is always the undisturbed one.
@@ -203,6 +224,11 @@ pub trait Strategy: std::fmt::Debug + Send {
 
     /// What the strategy has found out about the program.
     fn profile(&self) -> Option<Profile> {
+        None
+    }
+
+    /// For a strategy that follows a trail: what has been done so far.
+    fn trail(&self) -> Option<&Trail> {
         None
     }
 

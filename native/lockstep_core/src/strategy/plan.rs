@@ -1,4 +1,4 @@
-use super::{Fifo, Lineage, Pct, Pos, Profile, Profiler, Random, Replay, Strategy, Surw};
+use super::{Deed, Fifo, Guided, Lineage, Pct, Pos, Profile, Profiler, Random, Replay, Strategy, Surw};
 
 /// The strategies by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Plan {
     Replay(Vec<u64>),
     /// [`Replay`], of a choice log that need not fit.
     Follow(Vec<u64>),
+    /// [`Guided`], along a choice log.
+    Along(Vec<u64>),
+    /// [`Guided`], by deeds.
+    Guided(Vec<Deed>),
 }
 
 /// How many seeds of a hundred each strategy of the portfolio gets. None of them is best at everything: POS finds what
@@ -57,6 +61,8 @@ impl Plan {
             Plan::Pct(depth) => Box::new(Pct::search(seed, depth, profile)),
             Plan::Replay(choices) => Box::new(Replay::new(choices)),
             Plan::Follow(choices) => Box::new(Replay::lenient(choices)),
+            Plan::Along(choices) => Box::new(Guided::along(choices)),
+            Plan::Guided(deeds) => Box::new(Guided::by(deeds)),
         }
     }
 }
