@@ -5,6 +5,7 @@ defmodule Lockstep.Failures.Origin do
   alias Lockstep.{Failure, Options}
   alias Lockstep.Failures.Stored
   alias Lockstep.Report.{Stack, UserError}
+  alias Lockstep.Runner.Strategies
 
   @compile {:no_warn_undefined, [Mix.Project]}
 
@@ -33,7 +34,7 @@ defmodule Lockstep.Failures.Origin do
       seed: failure.seed,
       run: failure.run,
       total: failure.summary.total,
-      strategy: inspect(failure.strategy),
+      strategy: Strategies.describe(failure.strategy, failure.chosen),
       options: options |> Map.take(Options.of_run()) |> Enum.to_list(),
       choices: result.choices,
       error: error(failure.error, failure.location),

@@ -32,7 +32,8 @@ defmodule Lockstep.Runner.Strategies do
   def variable(name) when is_atom(name), do: Atom.to_string(name)
 
   @doc "In words: what was asked for, and in parentheses what a seed had of it."
-  @spec describe(asked(), Native.strategy() | nil) :: String.t()
+  @spec describe(asked() | String.t(), Native.strategy() | nil) :: String.t()
+  # That of a failure that was stored is text already.
   def describe(text, _chosen) when is_binary(text), do: text
   def describe({:replay, choices}, _chosen), do: "replay of #{Time.count(length(choices), "choice")}"
   def describe(:portfolio, {:pct, depth}), do: ":portfolio (pct, depth #{depth})"

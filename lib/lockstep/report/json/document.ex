@@ -44,7 +44,6 @@ defmodule Lockstep.Report.Json.Document do
   end
 
   defp strategy({:replay, _choices}), do: "replay"
-  defp strategy(":" <> name), do: name
   defp strategy(text) when is_binary(text), do: text
   defp strategy(name) when is_atom(name), do: Atom.to_string(name)
   defp strategy(other), do: inspect(other)
