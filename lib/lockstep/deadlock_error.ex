@@ -7,6 +7,7 @@ defmodule Lockstep.DeadlockError do
 
     * `:id`, `:node`, `:label` - which process
     * `:waiting_in` - the code it waits in, as one line of a stack trace
+    * `:place` - the nearest place of the program on its stack, `{file, line}`, or `nil`
     * `:unread` - its unread messages, as text
   """
 
@@ -19,6 +20,7 @@ defmodule Lockstep.DeadlockError do
           required(:node) => atom(),
           required(:label) => String.t() | nil,
           required(:waiting_in) => String.t() | nil,
+          optional(:place) => {String.t(), pos_integer()} | nil,
           required(:unread) => [String.t()]
         }
 

@@ -19,10 +19,11 @@ defmodule Lockstep.Failure do
     * `:replay` - the line that replays the run
     * `:file` - where the failure is stored (`Lockstep.Failures`), or `nil`
     * `:replayed` - how a run that replayed a stored failure went, a `Lockstep.Runner.Replay`, else `nil`
+    * `:format` - what the message is: `:text` or `:json`
   """
 
   @enforce_keys [:seed, :run, :strategy, :error, :result, :summary, :replay]
-  defexception @enforce_keys ++ [:chosen, :location, :nondeterminism, :file, :replayed, :shrunk]
+  defexception @enforce_keys ++ [:chosen, :location, :nondeterminism, :file, :replayed, :shrunk, format: :text]
 
   @type t :: %__MODULE__{
           seed: non_neg_integer(),
@@ -37,9 +38,11 @@ defmodule Lockstep.Failure do
           nondeterminism: Lockstep.NondeterminismError.t() | nil,
           replay: String.t(),
           file: Path.t() | nil,
-          replayed: Lockstep.Runner.Replay.t() | nil
+          replayed: Lockstep.Runner.Replay.t() | nil,
+          format: :text | :json
         }
 
   @impl true
+  def message(%__MODULE__{format: :json} = failure), do: Lockstep.Report.json(failure)
   def message(%__MODULE__{} = failure), do: Lockstep.Report.format(failure)
 end

@@ -130,6 +130,11 @@ defmodule Lockstep.Options do
         "how many runs may be spent on making a run that fails smaller, for its report (`Lockstep.Shrink`); `false` " <>
           "leaves it as it is"
     ],
+    format: [
+      type: {:one_of, [:text, :json]},
+      default: :text,
+      doc: "how a failure is printed: for people (`:text`), or as one JSON object for tools (`:json`)"
+    ],
     check_determinism: [
       type: :boolean,
       default: false,

@@ -3,6 +3,7 @@ defmodule Lockstep.Report.Deadlock do
   # Who waits for whom: in a deadlock all that are left, at the end of a call's time those that it hung on.
 
   alias Lockstep.Report.{Colour, Facts, Layout, Table, Time, Waits, Words}
+  alias Lockstep.Report.Story.Rows
   alias Lockstep.Report.Words.Message
 
   @doc "The error of a deadlock."
@@ -48,9 +49,17 @@ defmodule Lockstep.Report.Deadlock do
     [
       names[process.id] || "##{process.id}",
       target(waits, names),
-      process.waiting_in || "?",
+      code(process),
       unread(process.unread, names)
     ]
+  end
+
+  # The function that waits, without the library that it is in: where the program has called it says more.
+  defp code(%{waiting_in: nil}), do: "?"
+
+  defp code(%{waiting_in: waiting_in} = process) do
+    function = String.replace(waiting_in, ~r/^(\([^)]*\) )?\S+:\d+: /, "")
+    if place = Rows.place(process), do: "#{function} at #{place}", else: function
   end
 
   defp target([], _names), do: "a message"

@@ -93,7 +93,7 @@ defmodule Lockstep.Report.Layout do
 
   # Whole words, where there is more than one.
   defp shorten(line, width) do
-    words = line |> Width.split(max(width - 3, 1)) |> elem(0) |> String.split(" ")
+    words = line |> Width.split(max(width - 4, 1)) |> elem(0) |> String.split(" ")
     whole? = Width.of(line) <= width - 4 or length(words) == 1
     kept = if whole?, do: words, else: Enum.drop(words, -1)
     Enum.join(kept ++ ["..."], " ")

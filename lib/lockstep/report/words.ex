@@ -10,7 +10,7 @@ defmodule Lockstep.Report.Words do
   @pid ~r/#PID<0\.(\d+)\.(\d+)>/
   @reference ~r/#Reference<[\d.]+>/
   # With what a function was defined in; in a test that has no name worth repeating.
-  @function_in_test ~r/#Function<[^>" ]* in [\w.:]+\."test (?:[^"\\]|\\.)*"\/\d+>/
+  @function_in_test ~r/#Function<[^>" ]* in [\w.:]+\.("test (?:[^"\\]|\\.)*"|__ex_unit\w*)\/\d+>/
   @function_in ~r/#Function<\d+\.\d+\/\d+ in ([\w.:!?-]+)\/\d+>/
   @function ~r/#Function<[^>]*>/
   @first_serial 7168

@@ -183,7 +183,8 @@ defmodule Lockstep.Runner.Sweep do
       summary: %{summary(sweep) | found_by: run.chosen},
       location: sweep.location,
       nondeterminism: difference,
-      replay: Location.replay_line(sweep.location, run.seed, strategy_to_set(run.asked, sweep.options))
+      replay: Location.replay_line(sweep.location, run.seed, strategy_to_set(run.asked, sweep.options)),
+      format: sweep.options.format
     }
 
     %{failure | file: Failures.store(failure, sweep.options)}

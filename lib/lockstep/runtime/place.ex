@@ -34,9 +34,11 @@ defmodule Lockstep.Runtime.Place do
     end
   end
 
-  defp in_program([], _store), do: nil
+  @doc "The first place of the program in a stack, as `of_program/1` gives it."
+  @spec in_program(Exception.stacktrace(), :ets.tid()) :: {file :: String.t(), line :: pos_integer()} | nil
+  def in_program([], _store), do: nil
 
-  defp in_program([{module, function, _, place} | stack], store) do
+  def in_program([{module, function, _, place} | stack], store) do
     cond do
       entry?(function) -> nil
       place[:line] in [nil, 0] or library?(Instrument.original(module), store) -> in_program(stack, store)

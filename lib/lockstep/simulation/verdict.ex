@@ -4,7 +4,7 @@ defmodule Lockstep.Simulation.Verdict do
 
   alias Lockstep.Native
   alias Lockstep.Report.Names
-  alias Lockstep.Runtime.{Faults, Mailbox, Output, Sometimes, Stack}
+  alias Lockstep.Runtime.{Faults, Mailbox, Output, Place, Sometimes, Stack}
   alias Lockstep.Simulation.{Events, Result}
 
   @last_steps 1000
@@ -115,16 +115,17 @@ defmodule Lockstep.Simulation.Verdict do
   # The processes that wait for ever: where, and with what in their mailboxes.
   defp waiting(state) do
     known = Map.new(processes(state.session), &{&1.id, &1})
-    for {id, real, false} <- Native.waiting(state.session), real, do: Map.merge(known[id], at(real))
+    for {id, real, false} <- Native.waiting(state.session), real, do: Map.merge(known[id], at(real, state.store))
   end
 
-  defp at(real) do
+  defp at(real, store) do
     case Process.info(real, [:dictionary, :current_stacktrace]) do
       [dictionary: dictionary, current_stacktrace: stack] ->
-        %{waiting_in: place(stack), unread: Enum.map(Mailbox.messages_in(dictionary), &inspect/1)}
+        unread = Enum.map(Mailbox.messages_in(dictionary), &inspect/1)
+        %{waiting_in: place(stack), place: Place.in_program(stack, store), unread: unread}
 
       nil ->
-        %{waiting_in: nil, unread: []}
+        %{waiting_in: nil, place: nil, unread: []}
     end
   end
 
