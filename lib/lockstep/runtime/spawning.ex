@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Spawning do
 
   alias Lockstep.Native
   alias Lockstep.Runtime.{Base, Call, Context, Flow, Identity, Leader, Mailbox, Message, Monitor, Nodes, Turn}
-  alias Lockstep.Runtime.Spawning.Options
+  alias Lockstep.Runtime.Spawning.{Options, Purpose}
 
   @started :"$lockstep_started"
 
@@ -178,7 +178,7 @@ defmodule Lockstep.Runtime.Spawning do
 
   defp born(ctx, id, node, call, options) do
     pid = Base.spawn(ctx, id, node, body(call), initial_call(call), options.settings)
-    Turn.note(ctx, fn -> {"spawn #{inspect(pid)}", pid} end)
+    Turn.note(ctx, fn -> {"spawn #{inspect(pid)}: #{Purpose.of(call)}", pid} end)
     pid
   end
 

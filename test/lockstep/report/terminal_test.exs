@@ -72,7 +72,7 @@ defmodule Lockstep.Report.TerminalTest do
       output = capture_io(fn -> assert %{failures: 1} = ExUnit.run() end)
       assert output =~ "** (RuntimeError) not set up"
       assert output =~ ~r/call \{:get, fn.*\} to/
-      assert output =~ ~r/main +\| fails here .*terminal_test\.exs:\d+/
+      assert output =~ ~r/\| fails here .*terminal_test\.exs:\d+/
       assert output =~ ~r/LOCKSTEP_SEED=1 mix test test\/lockstep\/report\/terminal_test.exs:\d+\n/
     end
   end

@@ -53,7 +53,9 @@ defmodule Lockstep.Report.Slice.Worth do
   defp of_process([], _before, _context), do: []
 
   defp of_process([{event, at} | rest], before, context) do
-    context = if event.kind == :receive, do: %{context | request: event.text}, else: context
+    context =
+      if event.kind == :receive and event.text =~ "$gen_call", do: %{context | request: event.text}, else: context
+
     worth? = Words.worth_a_row?(event, context.services) and worth?(event, before, rest, context)
     if worth?, do: [at | of_process(rest, event, context)], else: of_process(rest, event, context)
   end
@@ -76,10 +78,18 @@ defmodule Lockstep.Report.Slice.Worth do
   defp worth?(%{kind: :start_timer} = event, _before, _rest, context), do: event.object in context.fired
   defp worth?(%{kind: :spawn}, _before, _rest, context), do: not start_child?(context.request)
 
-  defp worth?(%{kind: kind, text: text}, _before, _rest, _context) when kind in [:send, :receive],
-    do: not start_child?(text)
+  defp worth?(%{kind: :send, text: text}, _before, _rest, context) do
+    not start_child?(text) and not (start_child?(context.request) and started?(text))
+  end
+
+  defp worth?(%{kind: :receive, text: text}, before, _rest, _context) do
+    not start_child?(text) and not (before != nil and start_child?(before.text) and started?(text))
+  end
 
   defp worth?(_event, _before, _rest, _context), do: true
+
+  # The answer to that.
+  defp started?(text), do: text =~ ", {:ok, #PID<"
 
   defp start_child?(text), do: text =~ ~S({:"$gen_call", ) and text =~ ", {:start_child, "
 end

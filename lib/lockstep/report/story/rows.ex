@@ -29,15 +29,27 @@ defmodule Lockstep.Report.Story.Rows do
       step: event.step,
       time: event.time,
       process: if(Words.cluster?(event), do: nil, else: event.process),
-      text: Words.of(event, names) <> task(event, tasks),
+      text: words(event, names, tasks),
       place: place(event),
       mark: event.step in marked,
       fails: false
     }
   end
 
-  defp task(%{kind: :spawn, object: child}, tasks) when is_map_key(tasks, child), do: ": " <> tasks[child]
-  defp task(_event, _tasks), do: ""
+  # Of a task what it does, of another process what it was started for unless it is called so.
+  defp words(%{kind: :spawn, object: child} = event, names, tasks) do
+    [spawned | purpose] = event |> Words.of(names) |> String.split(": ", parts: 2)
+
+    case tasks[child] || purpose do
+      [] -> spawned
+      [purpose] -> if said?(purpose, names[child]), do: spawned, else: "#{spawned}: #{purpose}"
+      task -> "#{spawned}: #{task}"
+    end
+  end
+
+  defp words(event, names, _tasks), do: Words.of(event, names)
+
+  defp said?(purpose, name), do: name != nil and String.contains?(name, purpose)
 
   @doc "The place of an event in the source, as short as it can be told; `nil` where it is not known."
   @spec place(map()) :: String.t() | nil
