@@ -30,7 +30,9 @@ defmodule Lockstep.Report.Facts do
     result = result(shrunk, failure)
     error = error(result, failure.error)
     processes = Roles.label(result.processes, result.events)
-    names = processes |> Names.build() |> Map.merge(Tables.names(result.events))
+
+    names =
+      processes |> Names.addresses() |> Map.merge(Names.build(processes)) |> Map.merge(Tables.names(result.events))
 
     %__MODULE__{failure: failure, error: error, result: result, shrunk: shrunk, processes: processes, names: names}
     |> with_story()

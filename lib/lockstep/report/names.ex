@@ -35,7 +35,40 @@ defmodule Lockstep.Report.Names do
   @spec of(map() | nil) :: String.t()
   def of(nil), do: "a process"
   def of(%{node: node} = process) when node in [nil, @control], do: label(process)
-  def of(process), do: "#{process.node}:#{label(process)}"
+  def of(process), do: "#{short(process.node)}:#{label(process)}"
+
+  @doc "The name of a node without its host."
+  @spec short(node() | String.t()) :: String.t()
+  def short(node), do: node |> to_string() |> String.split("@") |> hd()
+
+  @doc """
+  A name that fits into so many columns if leaving out the first parts of a module's name helps.
+
+  ## Examples
+
+      iex> Lockstep.Report.Names.fit("b:MyApp.Cache.Server", 12)
+      "b:Server"
+
+      iex> Lockstep.Report.Names.fit("b:MyApp.Cache.Server", 20)
+      "b:MyApp.Cache.Server"
+
+  """
+  @spec fit(String.t(), pos_integer()) :: String.t()
+  def fit(name, width) do
+    shorter = Regex.replace(~r/^([^:]*:)?[A-Z]\w*\./, name, "\\1")
+    if String.length(name) <= width or shorter == name, do: name, else: fit(shorter, width)
+  end
+
+  @doc "For each printed address by name and node the name of the process that it reaches."
+  @spec addresses([map()]) :: names()
+  def addresses(processes) do
+    names = build(processes)
+
+    for %{label: label, id: id, node: node} <- processes,
+        label,
+        into: %{},
+        do: {"{#{label}, #{inspect(node)}}", names[id]}
+  end
 
   @doc "The name of the process that an event belongs to, or of the node where it belongs to none."
   @spec actor(map(), names()) :: String.t()

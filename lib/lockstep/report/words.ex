@@ -13,6 +13,8 @@ defmodule Lockstep.Report.Words do
   @function_in_test ~r/#Function<[^>" ]* in [\w.:]+\.("test (?:[^"\\]|\\.)*"|__ex_unit\w*)\/\d+>/
   @function_in ~r/#Function<\d+\.\d+\/\d+ in ([\w.:!?-]+)\/\d+>/
   @function ~r/#Function<[^>]*>/
+  # What a function of ours is called with.
+  @function_of_ours ~r/#Function<\d+\.\d+\/\d+ in Lockstep\.(Cluster|Compat|Runtime)\.[^>]*>/
   @first_serial 7168
   @nodes 64
   @per_serial 32_000
@@ -38,6 +40,7 @@ defmodule Lockstep.Report.Words do
   defp to_start_service?(_event, _services), do: false
 
   # An access that says what it touches is worth it, and a look that says what it saw.
+  defp worth?(%{kind: :access, text: "ets.new(" <> _ = text}), do: String.ends_with?(text, " raises")
   defp worth?(%{kind: :access, text: text}), do: text not in ["", "access", "read the clock"]
   defp worth?(%{kind: :look, text: text}), do: text not in ["", "look"]
   defp worth?(%{kind: :cancel_timer, text: text}), do: String.ends_with?(text, ": false")
@@ -146,7 +149,10 @@ defmodule Lockstep.Report.Words do
   defp to(nil, _receiver, _names), do: ""
   defp to(destination, _receiver, names), do: " to " <> address(Terms.elements(destination), destination, names)
 
-  defp address([name, ":" <> node], _destination, _names), do: "#{node}:#{name}"
+  defp address([name, ":" <> node], destination, names) do
+    Map.get(names, destination) || "#{node |> String.trim("\"") |> Names.short()}:#{name}"
+  end
+
   defp address(_elements, destination, names), do: short(destination, names)
 
   defp announce({:call, _from, message}, names), do: "call " <> short(message, names)
@@ -176,6 +182,7 @@ defmodule Lockstep.Report.Words do
     |> with_names(names)
     |> String.replace(@reference, &Map.get(names, &1, "#ref"))
     |> String.replace(@function_in_test, "fn")
+    |> String.replace(@function_of_ours, "fn")
     |> String.replace(@function_in, "fn in \\1")
     |> String.replace(@function, "fn")
   end

@@ -70,7 +70,9 @@ defmodule Lockstep.Report.Story.Columns do
     several? = match?([_, _ | _], Enum.uniq(Enum.map(shown, & &1.node)))
 
     for process <- shown do
-      if several?, do: String.replace_prefix(names[process.id], "#{process.node}:", ""), else: names[process.id]
+      if several?,
+        do: String.replace_prefix(names[process.id], "#{Names.short(process.node)}:", ""),
+        else: names[process.id]
     end
   end
 

@@ -2,7 +2,7 @@ defmodule Lockstep.Report.Story.Grid do
   @moduledoc false
   # A story as a table with one column a process.
 
-  alias Lockstep.Report.{Colour, Layout, Table, Width}
+  alias Lockstep.Report.{Colour, Layout, Names, Table, Width}
   alias Lockstep.Report.Story.{Columns, Margin}
 
   @cell_lines 4
@@ -18,7 +18,13 @@ defmodule Lockstep.Report.Story.Grid do
 
   defp header(columns, margin) do
     widths = widths(columns)
-    titles = Margin.beside(Margin.head(margin), Table.line(Enum.map(columns.processes, & &1.title), widths, 1))
+
+    titles =
+      Margin.beside(
+        Margin.head(margin),
+        Table.line(Enum.map(columns.processes, &Names.fit(&1.title, &1.width)), widths, 1)
+      )
+
     nodes(columns, margin) ++ [Colour.paint(:bright, titles), Table.rule([margin.width | widths])]
   end
 
@@ -34,7 +40,9 @@ defmodule Lockstep.Report.Story.Grid do
   defp line(%{process: nil} = row, left, _columns, width), do: Margin.across(row, left, width)
 
   defp line(row, left, columns, _width) do
-    cells = for column <- columns.processes, do: if(column.id == row.process, do: cell(row, columns), else: "")
+    cells =
+      for column <- columns.processes,
+          do: if(column.id == row.process, do: cell(row, columns, column.width), else: "")
 
     left
     |> Margin.beside(Table.line(cells, widths(columns), @cell_lines))
@@ -42,15 +50,11 @@ defmodule Lockstep.Report.Story.Grid do
     |> Margin.paint(row)
   end
 
-  defp cell(row, %{place: nil}), do: Margin.with_place(row)
-  defp cell(row, _columns), do: row.text
+  defp cell(row, %{place: nil}, width), do: Margin.cell(row, width, @cell_lines)
+  defp cell(row, _columns, _width), do: row.text
 
-  defp with_place(lines, %{place: place}, %{place: {at, _width}}) when place != nil do
-    [first | more] = String.split(lines, "\n")
-    Enum.join([Width.pad(first, at) <> " " <> place | more], "\n")
-  end
-
-  defp with_place(lines, _row, _columns), do: lines
+  defp with_place(lines, _row, %{place: nil}), do: lines
+  defp with_place(lines, row, %{place: {at, _width}}), do: Margin.with_place_at(lines, row, at)
 
   defp widths(columns), do: Enum.map(columns.processes, & &1.width)
 end

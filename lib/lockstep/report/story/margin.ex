@@ -5,6 +5,8 @@ defmodule Lockstep.Report.Story.Margin do
 
   alias Lockstep.Report.{Colour, Layout, Time, Width}
 
+  @across_lines 3
+
   @type t :: %{mark: 0 | 2, step: pos_integer(), time: non_neg_integer(), width: pos_integer()}
 
   @doc "The margin that `rows` need. Without any time passing there is none to show."
@@ -62,15 +64,40 @@ defmodule Lockstep.Report.Story.Margin do
   @doc "A row that concerns the whole cluster: across all columns."
   @spec across(map(), String.t(), pos_integer()) :: String.t()
   def across(row, left, width) do
-    text = "== #{with_place(row)} " |> Layout.wrap(width, 1) |> hd()
-    rest = min(width, Width.of(text) + 20) - Width.of(text)
-    paint("#{left} | #{text}#{String.duplicate("=", rest)}", row, :yellow)
+    [first | more] = Layout.wrap("== #{with_place(row)} ", width - 3, @across_lines)
+    first = if more == [], do: first <> String.duplicate("=", min(20, width - Width.of(first))), else: first
+    left |> beside(Enum.join([first | Enum.map(more, &("   " <> &1))], "\n")) |> paint(row, :yellow)
   end
 
   @doc "The text of a row with its place."
   @spec with_place(map()) :: String.t()
   def with_place(%{place: nil, text: text}), do: text
   def with_place(%{place: place, text: text}), do: "#{text} [#{place}]"
+
+  @doc "The lines of a row with its place beside them, at column `at`."
+  @spec with_place_at(String.t(), map(), pos_integer()) :: String.t()
+  def with_place_at(lines, %{place: nil}, _at), do: lines
+
+  def with_place_at(lines, %{place: place}, at) do
+    [first | more] = String.split(lines, "\n")
+    Enum.join([Width.pad(first, at) <> " " <> place | more], "\n")
+  end
+
+  @doc "The text of a row with its place, in at most so many lines; where it is shortened the place is still there."
+  @spec cell(map(), pos_integer(), pos_integer()) :: String.t()
+  def cell(%{place: nil, text: text}, width, max_lines), do: text |> Layout.wrap(width, max_lines) |> Enum.join("\n")
+
+  def cell(row, width, max_lines) do
+    lines = Layout.wrap(with_place(row), width, :infinity)
+    if length(lines) <= max_lines, do: Enum.join(lines, "\n"), else: shortened(row, width, max_lines)
+  end
+
+  defp shortened(%{text: text, place: place}, width, max_lines) do
+    {lines, rest} = text |> Layout.wrap(width, :infinity) |> Enum.split(max_lines - 1)
+    room = max(width - Width.of(place) - 3, 5)
+    last = rest |> Enum.take(2) |> Enum.join(" ") |> Layout.wrap(room, 1)
+    Enum.join(lines ++ ["#{last} [#{place}]"], "\n")
+  end
 
   @doc "The lines of a row in its colour: bright if it decides, red if it is the failure."
   @spec paint(String.t(), map(), atom()) :: String.t()
