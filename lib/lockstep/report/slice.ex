@@ -21,15 +21,15 @@ defmodule Lockstep.Report.Slice do
 
   @type t :: %__MODULE__{events: [map()], earlier: non_neg_integer(), others: non_neg_integer()}
 
-  @rows 40
-  @faults 12
+  @rows 32
+  @faults 10
   # So large a part of the rows is for the events that mention what the error does.
   @mentioning 0.4
 
   @doc """
   The slice of `events` back from the steps `roots`.
 
-  `options`: `:rows`, how many events are shown (default: 40); `:keep`, steps that are shown in any case, and whose causes
+  `options`: `:rows`, how many events are shown (default: 32); `:keep`, steps that are shown in any case, and whose causes
   are as near as those of the failure itself (default: none); `:patterns`, what the error mentions (default: none).
 
   ## Example

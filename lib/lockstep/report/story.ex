@@ -27,7 +27,7 @@ defmodule Lockstep.Report.Story do
   def format(%{slice: %{events: []}}, _width), do: "(no steps)"
 
   def format(%{slice: slice} = facts, width) do
-    Enum.join(body(Rows.of(facts), facts, width) ++ left_out(slice, facts.failure, width), "\n")
+    Enum.join(body(Rows.of(facts), facts, width) ++ left_out(slice, stored(facts.failure), width), "\n")
   end
 
   defp body(rows, facts, width) do
@@ -40,17 +40,23 @@ defmodule Lockstep.Report.Story do
     end
   end
 
-  defp left_out(%{earlier: 0, others: 0}, _failure, _width), do: []
+  # What is stored is the failure that was found, and not its replays.
+  defp stored(%{file: file, replayed: nil}), do: file
+  defp stored(_failure), do: nil
 
-  defp left_out(slice, failure, width) do
+  defp left_out(%{earlier: 0, others: 0}, _file, _width), do: []
+
+  # The command is not broken: it is there to be pasted.
+  defp left_out(slice, file, width) do
     total = length(slice.events) + slice.earlier + slice.others
     text = "#{Time.count(length(slice.events), "event")} of #{Time.digits(total)}#{which(slice)}"
-    ["" | Layout.wrap("(#{text}; #{all(failure)})", width, :infinity)]
-  end
 
-  # What is stored is the failure that was found, and not its replays.
-  defp all(%{file: file, replayed: nil}) when file != nil, do: "all of them: mix lockstep.trace #{file} --full"
-  defp all(_failure), do: "the trace: option writes all to a file"
+    if file,
+      do:
+        ["" | Layout.wrap("#{text}; all steps:", width, :infinity)] ++
+          ["", "  mix lockstep.trace --full #{Path.relative_to_cwd(file)}"],
+      else: ["" | Layout.wrap("#{text}; the trace: option writes all steps to a file", width, :infinity)]
+  end
 
   defp which(%{earlier: 0}), do: ": the others did not lead to the failure"
 
