@@ -54,7 +54,7 @@ defmodule Gallery.Search do
   end
 
   # What is done with a failure besides finding it.
-  defp plain, do: Enum.filter([shrink: false, store: false], fn {name, _} -> Options.schema()[name] end)
+  defp plain, do: Enum.filter([shrink: false, failures: false], fn {name, _} -> Options.schema()[name] end)
 
   defp found({:ok, _summary}, _program), do: :none
 
