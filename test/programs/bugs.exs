@@ -32,7 +32,7 @@ defmodule Programs.Bugs do
       left_waiting: {&__MODULE__.left_waiting/0, [fail_on: :blocked]},
       claim_broken: {&__MODULE__.claim_broken/0, []},
       news_of_two_nodes: {&__MODULE__.news_of_two_nodes/0, []},
-      partition_fault: {&__MODULE__.partition_fault/0, [faults: [partition: true, pause: true, crash: [max: 1]]]},
+      partition_fault: {&__MODULE__.partition_fault/0, [faults: [partition: true, pause: true, latency: 0..50]]},
       crash_fault: {&__MODULE__.crash_fault/0, [faults: [crash: [max: 1], latency: 0..50, clock_skew: 500]]},
       clock_fault: {&__MODULE__.clock_fault/0, [faults: [partition: true, clock_skew: 500]]}
     ]

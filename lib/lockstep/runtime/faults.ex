@@ -86,11 +86,12 @@ defmodule Lockstep.Runtime.Faults do
     end
   end
 
-  defp struck(ctx), do: :ets.update_counter(ctx.store, :faults_struck, 1, {:faults_struck, 0})
+  defp struck(ctx, kind), do: :ets.update_counter(ctx.store, {:struck, kind}, 1, {{:struck, kind}, 0})
 
-  @doc "How many faults have happened."
-  @spec count(:ets.tid()) :: non_neg_integer()
-  def count(store), do: :ets.update_counter(store, :faults_struck, 0, {:faults_struck, 0})
+  @doc "How many faults of each kind have happened."
+  @spec count(:ets.tid()) :: %{optional(atom()) => pos_integer()}
+  def count(store),
+    do: for([kind, count] <- :ets.match(store, {{:struck, :"$1"}, :"$2"}), into: %{}, do: {kind, count})
 
   defp over?(ctx), do: :ets.member(ctx.store, :faults_over)
 
@@ -125,7 +126,7 @@ defmodule Lockstep.Runtime.Faults do
 
   defp strike(:pause, ctx, _options) do
     node = pick(ctx, nodes_up(ctx))
-    struck(ctx)
+    struck(ctx, :pause)
     Cluster.pause_node(node)
     fn -> if node in nodes_up(ctx), do: Cluster.resume_node(node) end
   end
@@ -134,7 +135,7 @@ defmodule Lockstep.Runtime.Faults do
     node = pick(ctx, nodes_up(ctx))
     down? = Turn.take(Native.crash_node(ctx.session, ctx.id, node, false)) == :ok
     Turn.note(ctx, fn -> {"crash node #{inspect(node)}", node} end)
-    if down?, do: struck(ctx)
+    if down?, do: struck(ctx, :crash)
     restart? = down? and Keyword.get(options, :restart, true)
     if restart?, do: :ets.insert(ctx.store, {{:restarts, node}})
     fn -> if restart?, do: restart(ctx, node, @attempts) end
@@ -143,7 +144,7 @@ defmodule Lockstep.Runtime.Faults do
   defp strike(:disconnect, ctx, _options) do
     with [_, _ | _] = nodes <- nodes_up(ctx) do
       a = pick(ctx, nodes)
-      struck(ctx)
+      struck(ctx, :disconnect)
       Cluster.disconnect(a, pick(ctx, nodes -- [a]))
     end
 
@@ -169,7 +170,7 @@ defmodule Lockstep.Runtime.Faults do
   end
 
   defp cut(ctx, some, others) do
-    struck(ctx)
+    struck(ctx, :partition)
 
     if draw(ctx, 3) == 1,
       do: Cluster.partition_oneway(some, others),
@@ -180,13 +181,13 @@ defmodule Lockstep.Runtime.Faults do
 
   defp set(ctx, {:latency, %Range{} = range}) do
     last = range.first + div((range.last - range.first) * (1 + draw(ctx, 4)), 4)
-    struck(ctx)
+    struck(ctx, :latency)
     Cluster.set_latency(range.first..last//1)
   end
 
   defp set(ctx, {:clock_skew, most}) do
     for node <- nodes(ctx), choice = draw(ctx, 5), choice > 0 do
-      struck(ctx)
+      struck(ctx, :clock_skew)
       offset = div(most * (1 + div(choice - 1, 2)), 2)
       Cluster.set_clock(node, offset: if(rem(choice, 2) == 0, do: -offset, else: offset))
     end

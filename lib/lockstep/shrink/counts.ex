@@ -15,7 +15,7 @@ defmodule Lockstep.Shrink.Counts do
   @spec of(Result.t(), non_neg_integer()) :: t()
   def of(%Result{} = result, switches) do
     %{
-      faults: result.faults,
+      faults: result.faults |> Map.values() |> Enum.sum(),
       stalls: Enum.count(result.events, &(&1.kind == :stall)),
       switches: switches,
       steps: result.steps

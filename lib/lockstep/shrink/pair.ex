@@ -9,8 +9,8 @@ defmodule Lockstep.Shrink.Pair do
 
   alias Lockstep.Shrink.{Minimize, Plan, Search}
 
-  # How many steps from the end are tried for holding up the process that takes them.
-  @held_up 60
+  # How many steps are tried for holding up the process that takes them.
+  @held_up 200
   @later 0xFFFF_FFFF_FFFF
 
   @type found :: %{steps: {pos_integer(), pos_integer()}, passing: [non_neg_integer()]}
@@ -20,17 +20,28 @@ defmodule Lockstep.Shrink.Pair do
   def find(search, failing) do
     candidates = Stream.concat([less_told(search.best.plan), milder(search.best.plan), held_up(failing)])
 
-    Enum.reduce_while(candidates, {{:error, no_pair(search)}, search}, fn plan, {_none, search} ->
+    Enum.reduce_while(candidates, {{:error, :none}, search}, fn plan, {_none, search} ->
       case Search.open?(search) && near(search, failing, plan) do
-        false -> {:halt, {{:error, "the budget of replays is spent"}, search}}
+        false -> {:halt, {{:error, :budget}, search}}
         {{:ok, found}, search} -> {:halt, {{:ok, found}, search}}
-        {:none, search} -> {:cont, {{:error, no_pair(search)}, search}}
+        {:none, search} -> {:cont, {{:error, :none}, search}}
       end
     end)
+    |> explained()
   end
 
-  defp no_pair(%{best: %{plan: []}}), do: "the undisturbed run fails, and so does every one near it that was tried"
-  defp no_pair(_search), do: "no run that differs in the order of two events alone was found to pass"
+  defp explained({{:error, :none}, %{best: %{plan: []}} = search}),
+    do: {{:error, "the undisturbed run fails, and so does every one near it that was tried"}, search}
+
+  defp explained({{:error, :none}, search}) do
+    case Search.attempt(search, Enum.reject(search.best.plan, &match?({:fault, _, _, _}, &1))) do
+      {:pass, search} -> {{:error, "without its faults the run passes, whatever the order of events"}, search}
+      {_fails, search} -> {{:error, "no run that differs in the order of two events alone was found to pass"}, search}
+    end
+  end
+
+  defp explained({{:error, :budget}, search}), do: {{:error, "the budget of replays is spent"}, search}
+  defp explained(found), do: found
 
   # Plans that may pass, the likeliest first.
   defp less_told(plan) do
@@ -45,10 +56,13 @@ defmodule Lockstep.Shrink.Pair do
     end
   end
 
+  # What happens late is more likely to matter. Of a long run only some steps are tried, and every process from its start.
   defp held_up(failing) do
     deeds = Plan.done(failing)
-    acts = for {{:act, _, _, _}, index} <- Enum.with_index(deeds), do: index
-    acts |> Enum.reverse() |> Stream.take(@held_up) |> Stream.map(&hold_up(deeds, &1))
+    acts = for {{:act, who, _, _}, index} <- Enum.with_index(deeds), do: {who, index}
+    firsts = acts |> Enum.uniq_by(&elem(&1, 0)) |> Enum.map(&elem(&1, 1))
+    some = acts |> Enum.map(&elem(&1, 1)) |> Enum.take_every(div(length(acts), @held_up) + 1)
+    (firsts ++ some) |> Enum.uniq() |> Enum.sort(:desc) |> Stream.map(&hold_up(deeds, &1))
   end
 
   defp hold_up(deeds, index) do

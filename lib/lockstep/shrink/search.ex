@@ -109,15 +109,19 @@ defmodule Lockstep.Shrink.Search do
   @spec switches(Simulation.Result.t()) :: non_neg_integer()
   def switches(%{trail: {_deeds, switches, _deviations}}), do: switches
 
-  # Of two plans for the same run, the one that says less.
-  defp smaller?(run, best), do: {run.cost, size(run.plan)} < {best.cost, size(best.plan)}
+  # Of two plans for the same run, the one that says less. Another kind of fault may lead to the same error, but the run
+  # then tells of something else.
+  defp smaller?(run, best) do
+    {run.cost, size(run.plan)} < {best.cost, size(best.plan)} and
+      Enum.all?(run.result.faults, fn {kind, count} -> count <= Map.get(best.result.faults, kind, 0) end)
+  end
 
   defp size(plan), do: {length(plan), -Enum.sum(for {:act, _who, until, _} <- plan, do: until)}
 
   # Fewer faults, and milder ones; stalls, and shorter ones; latencies; context switches; what comes out of its turn; steps.
   defp cost(%{trail: {deeds, switches, deviations}} = result) do
     [faults, stalls, latencies] = for kind <- [:fault, :stall, :latency], do: amount(deeds, kind)
-    {result.faults, faults, stalls, latencies, switches, deviations, result.steps}
+    {result.faults |> Map.values() |> Enum.sum(), faults, stalls, latencies, switches, deviations, result.steps}
   end
 
   defp amount(deeds, kind) do
