@@ -6,6 +6,7 @@ defmodule Lockstep.Summary do
     * `:total` - how many were asked for; more than `:runs` where a failure ended the sweep
     * `:steps` - steps of all runs together
     * `:distinct` - how many different schedules there were
+    * `:singletons` - how many of these were met once only; see `unseen/1`
     * `:virtual_ms`, `:wall_ms` - virtual and wall time of all runs together, in ms
     * `:strategy`, `:seeds` - as asked for
     * `:strategies` - how many runs each strategy had: a map, with more than one of them only for `:portfolio`
@@ -17,15 +18,16 @@ defmodule Lockstep.Summary do
   As text:
 
       iex> to_string(%Lockstep.Summary{
-      ...>   runs: 500, total: 500, steps: 20_512, distinct: 493, virtual_ms: 61_200, wall_ms: 2_100,
+      ...>   runs: 500, total: 500, steps: 20_512, distinct: 493, singletons: 486, virtual_ms: 61_200, wall_ms: 2_100,
       ...>   strategy: :random, seeds: 1..500
       ...> })
-      "500 runs in 2.1 s (238 a second), 493 distinct schedules, 20,512 steps, 1 min 1 s of virtual time"
+      "500 runs in 2.1 s (238 a second), 493 distinct schedules (97 % of further seeds would show another), " <>
+        "20,512 steps, 1 min 1 s of virtual time"
 
   """
 
   alias Lockstep.Report.Time
-  alias Lockstep.Runner.Strategies
+  alias Lockstep.Runner.{Coverage, Strategies}
 
   defstruct [
     :strategy,
@@ -35,6 +37,7 @@ defmodule Lockstep.Summary do
     total: 0,
     steps: 0,
     distinct: 0,
+    singletons: 0,
     virtual_ms: 0,
     wall_ms: 0,
     strategies: %{},
@@ -50,6 +53,7 @@ defmodule Lockstep.Summary do
           total: non_neg_integer(),
           steps: non_neg_integer(),
           distinct: non_neg_integer(),
+          singletons: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           wall_ms: non_neg_integer(),
           strategy: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
@@ -60,11 +64,26 @@ defmodule Lockstep.Summary do
           sometimes: %{(String.t() | atom()) => non_neg_integer()}
         }
 
+  @doc """
+  How likely another seed is to show a schedule that the sweep has not met: the share of the runs whose schedule no other
+  run had, which is the Good-Turing estimate (Good, Biometrika 40, 1953). `nil` of fewer than 20 runs, which say too little.
+
+  Near 1, the sweep has seen a small part of what there is. Near 0, it has seen almost all that its strategy finds.
+
+  ## Example
+
+      iex> Lockstep.Summary.unseen(%Lockstep.Summary{runs: 200, distinct: 30, singletons: 10})
+      0.05
+
+  """
+  @spec unseen(t()) :: float() | nil
+  def unseen(%__MODULE__{} = summary), do: Coverage.unseen(summary)
+
   @doc false
   @spec describe(t()) :: String.t()
   def describe(%__MODULE__{} = summary) do
     "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
-      "#{Time.count(summary.distinct, "distinct schedule")}, #{Time.count(summary.steps, "step")}, " <>
+      "#{Time.count(summary.distinct, "distinct schedule")}#{Coverage.describe(unseen(summary))}, #{Time.count(summary.steps, "step")}, " <>
       "#{Time.duration(summary.virtual_ms)} of virtual time#{strategies(summary)}#{sometimes(summary)}#{escapes(summary.escapes)}"
   end
 

@@ -8,7 +8,7 @@ defmodule Lockstep.Runner.Sweep do
   alias Lockstep.{Failure, Failures, NondeterminismError, Options, Shrink, Simulation, SometimesError, Summary}
   alias Lockstep.WatchdogError
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Comparison, Location, Progress, Replay, Sometimes, Strategies, TraceFile, Warning}
+  alias Lockstep.Runner.{Comparison, Coverage, Location, Progress, Replay, Sometimes, Strategies, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -24,7 +24,7 @@ defmodule Lockstep.Runner.Sweep do
     sometimes: %{},
     steps: 0,
     virtual_ms: 0,
-    hashes: MapSet.new()
+    coverage: %Coverage{}
   ]
 
   @doc "Runs `fun` once a seed, until one fails."
@@ -142,13 +142,13 @@ defmodule Lockstep.Runner.Sweep do
         strategies: Map.update(sweep.strategies, run.chosen, 1, &(&1 + 1)),
         steps: sweep.steps + result.steps,
         virtual_ms: sweep.virtual_ms + result.virtual_ms,
-        hashes: MapSet.put(sweep.hashes, result.hash),
+        coverage: Coverage.add(sweep.coverage, result.hash),
         escapes: escapes(sweep.escapes, result.escapes),
         sometimes: Sometimes.add(sweep.sometimes, result.sometimes)
     }
 
     if sweep.options.escapes == :warn, do: Warning.escapes(result.escapes)
-    Progress.update(sweep.progress, sweep.runs, MapSet.size(sweep.hashes))
+    Progress.update(sweep.progress, sweep.runs, Coverage.distinct(sweep.coverage))
     sweep
   end
 
@@ -160,7 +160,8 @@ defmodule Lockstep.Runner.Sweep do
       runs: sweep.runs,
       total: sweep.total,
       steps: sweep.steps,
-      distinct: MapSet.size(sweep.hashes),
+      distinct: Coverage.distinct(sweep.coverage),
+      singletons: sweep.coverage.singletons,
       virtual_ms: sweep.virtual_ms,
       wall_ms: System.monotonic_time(:millisecond) - sweep.started,
       strategy: sweep.options.strategy,
