@@ -98,6 +98,8 @@ defmodule Lockstep.Failures.Format do
   end
 
   defp shape do
+    counts = Map.new([:faults, :stalls, :switches, :steps], &{&1, :natural})
+
     %{
       lockstep: :text,
       app: {:maybe, :text},
@@ -120,6 +122,9 @@ defmodule Lockstep.Failures.Format do
       steps: :natural,
       virtual_ms: :natural,
       trace: {:maybe, :bytes},
+      shrunk:
+        {:maybe,
+         %{replays: :natural, before: counts, after: counts, pair: {:maybe, %{earlier: :positive, later: :positive}}}},
       replay: :text
     }
   end

@@ -26,7 +26,10 @@ defmodule Lockstep.Failures.Origin do
 
   @doc "What is stored of a failure of a run with these options."
   @spec stored(Failure.t(), Options.t()) :: Stored.t()
-  def stored(%Failure{result: result} = failure, options) do
+  def stored(%Failure{} = failure, options) do
+    shrunk = Map.get(failure, :shrunk)
+    result = if shrunk, do: shrunk.result, else: failure.result
+
     %Stored{
       lockstep: version(),
       app: app(),
@@ -37,13 +40,27 @@ defmodule Lockstep.Failures.Origin do
       strategy: Strategies.describe(failure.strategy, failure.chosen),
       options: options |> Map.take(Options.of_run()) |> Enum.to_list(),
       choices: result.choices,
-      error: error(failure.error, failure.location),
+      error: error(error_of(shrunk, failure), failure.location),
       steps: result.steps,
       virtual_ms: result.virtual_ms,
       trace: result.trace,
+      shrunk: shrunk && shrunk(shrunk),
       replay: failure.replay
     }
   end
+
+  # The same error, with the values of the smaller run.
+  defp error_of(%{result: %{outcome: {:error, error}}}, _failure), do: error
+  defp error_of(nil, failure), do: failure.error
+
+  defp shrunk(shrunk) do
+    %{replays: shrunk.replays, before: counts(shrunk.before), after: counts(shrunk.after), pair: pair(shrunk.pair)}
+  end
+
+  defp counts(counts), do: Map.new([:faults, :stalls, :switches, :steps], &{&1, Map.get(counts, &1, 0)})
+
+  defp pair(nil), do: nil
+  defp pair({earlier, later}), do: %{earlier: earlier.step, later: later.step}
 
   defp version, do: to_string(Application.spec(:lockstep, :vsn) || "unknown")
 

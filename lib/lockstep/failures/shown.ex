@@ -2,7 +2,7 @@ defmodule Lockstep.Failures.Shown do
   @moduledoc false
   # Stored failures and traces, to be shown without running anything.
 
-  alias Lockstep.{Failure, Summary, Trace}
+  alias Lockstep.{Failure, Shrink, Summary, Trace}
   alias Lockstep.Failures.{Stored, StoredError}
   alias Lockstep.Report.{Names, Time, Words}
   alias Lockstep.Simulation.{Events, Result}
@@ -11,18 +11,46 @@ defmodule Lockstep.Failures.Shown do
   @spec failure(Stored.t(), Trace.t() | nil, Path.t()) :: Failure.t()
   def failure(%Stored{} = stored, trace, path) do
     error = struct!(StoredError, stored.error)
+    result = result(stored, trace, error)
 
-    %Failure{
+    failure = %Failure{
       seed: stored.seed,
       run: stored.run,
       strategy: stored.strategy,
       error: error,
-      result: result(stored, trace, error),
+      result: result,
       summary: %Summary{runs: stored.run, total: stored.total, strategy: stored.strategy, seeds: [stored.seed]},
       location: stored.test && stored.test |> Map.take([:file, :line, :module]) |> Map.put(:test, stored.test.name),
       file: path,
       replay: stored.replay
     }
+
+    with_shrunk(failure, shrunk(stored.shrunk, result))
+  end
+
+  defp with_shrunk(failure, nil), do: failure
+  defp with_shrunk(failure, shrunk), do: %{failure | shrunk: shrunk}
+
+  # Where the two processes were is not stored.
+  defp shrunk(nil, _result), do: nil
+
+  defp shrunk(stored, result) do
+    %Shrink{
+      choices: result.choices,
+      result: result,
+      before: stored.before,
+      after: stored.after,
+      replays: stored.replays,
+      pair: pair(stored.pair, result.events)
+    }
+  end
+
+  defp pair(nil, _events), do: nil
+
+  defp pair(%{earlier: earlier, later: later}, events) do
+    with %{} = one <- Enum.find(events, &(&1.step == earlier)),
+         %{} = other <- Enum.find(events, &(&1.step == later)),
+         do: {one, other}
   end
 
   defp result(stored, trace, error) do

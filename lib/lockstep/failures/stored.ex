@@ -14,10 +14,14 @@ defmodule Lockstep.Failures.Stored do
       and `:line` (where it was raised, or `nil`) and `:text`
     * `:steps`, `:virtual_ms`
     * `:trace` - everything that happened, as `Lockstep.Trace` reads it; `nil` if that was too much to be stored
+    * `:shrunk` - `nil` for the run that the sweep has found; for a smaller one that fails in the same way, a map with
+      `:replays` (runs that took), `:before` and `:after` (maps of how many `:faults`, `:stalls`, `:switches` and `:steps`
+      there are) and `:pair` (a map with the steps `:earlier` and `:later` of the two events whose order decides, or `nil`)
     * `:replay` - the line that runs the seed again
   """
 
-  @enforce_keys ~w(lockstep app test seed run total strategy options choices error steps virtual_ms trace replay)a
+  @enforce_keys ~w(lockstep app test seed run total strategy options choices error steps virtual_ms trace shrunk
+                  replay)a
   defstruct @enforce_keys
 
   @type test :: %{
@@ -34,6 +38,18 @@ defmodule Lockstep.Failures.Stored do
           line: pos_integer() | nil,
           text: String.t()
         }
+  @type counts :: %{
+          faults: non_neg_integer(),
+          stalls: non_neg_integer(),
+          switches: non_neg_integer(),
+          steps: non_neg_integer()
+        }
+  @type shrunk :: %{
+          replays: non_neg_integer(),
+          before: counts(),
+          after: counts(),
+          pair: %{earlier: pos_integer(), later: pos_integer()} | nil
+        }
   @type t :: %__MODULE__{
           lockstep: String.t(),
           app: String.t() | nil,
@@ -48,6 +64,7 @@ defmodule Lockstep.Failures.Stored do
           steps: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           trace: binary() | nil,
+          shrunk: shrunk() | nil,
           replay: String.t()
         }
 
