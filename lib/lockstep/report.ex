@@ -87,6 +87,9 @@ defmodule Lockstep.Report do
       "#{Time.duration(result.virtual_ms)} of virtual time" <> shrunk(facts.shrunk) <> escapes(result.escapes)
   end
 
+  defp shrunk(%{before: same, after: same, replays: replays}),
+    do: "; it is the smallest of #{Time.count(replays, "replay")} that fails"
+
   defp shrunk(%{before: before, after: now, replays: replays}) do
     "; shown is its schedule shrunk from #{counts(before)} to #{counts(now)} (#{Time.count(replays, "replay")})"
   end
