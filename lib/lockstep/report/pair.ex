@@ -18,7 +18,7 @@ defmodule Lockstep.Report.Pair do
 
   defp event(event, stack, facts, width) do
     text = "step #{Time.digits(event.step)}, #{actor(event, facts)}: #{Words.of(event, facts.names)}"
-    Enum.join([indented(text, 2, width) | where(Stack.prune(stack), event, width)], "\n")
+    Enum.join([indented(text, 2, width) | where(stack |> Stack.prune() |> Stack.of_program(), event, width)], "\n")
   end
 
   defp actor(event, facts), do: facts.names[event.process] || "the network"

@@ -58,6 +58,31 @@ defmodule Lockstep.Report.Stack do
     ArgumentError -> default
   end
 
+  @doc """
+  The frames of the program, each with the library's function that it has called; all where none is the program's.
+  """
+  @spec of_program(Exception.stacktrace()) :: Exception.stacktrace()
+  def of_program(trace) do
+    kept =
+      for {frame, below} <- Enum.zip(trace, Enum.drop(trace, 1) ++ [nil]),
+          of_program?(frame) or of_program?(below),
+          do: frame
+
+    if kept == [], do: trace, else: kept
+  end
+
+  defp of_program?(nil), do: false
+  defp of_program?({module, _function, _arity, _location}), do: not library?(:code.which(module))
+  defp of_program?(_fun_frame), do: true
+
+  defp library?([_ | _] = file) do
+    # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix.
+    elixir = :elixir |> :code.lib_dir() |> :filename.dirname()
+    List.starts_with?(file, :code.lib_dir()) or List.starts_with?(file, elixir)
+  end
+
+  defp library?(other), do: other == :preloaded
+
   @doc "The frames, one a line, each after `indent`."
   @spec format(Exception.stacktrace(), String.t()) :: String.t()
   def format(trace, indent), do: Enum.map_join(trace, "\n", &(indent <> Exception.format_stacktrace_entry(&1)))

@@ -268,6 +268,20 @@ defmodule Lockstep.Report.SliceTest do
       assert shown(events, [11]) == [11]
     end
 
+    test "so is the end of a task, which its result has told already" do
+      told = "receive {#{pid(0)}, #Reference<0.1.2.3>, #Reference<0.1.2.3>, [], {:erlang, :apply, [&A.b/0, []]}}"
+
+      events = [
+        {1, :receive, told, 1, 0},
+        {1, :exit, "exit :normal", 0, 0},
+        {0, :receive, "receive {:DOWN, #Reference<0.1.2.3>, :process, #{pid(1)}, :normal}", 1, 0},
+        {2, :exit, "exit :normal", 0, 0},
+        {0, :receive, "receive {:DOWN, #Reference<0.1.2.4>, :process, #{pid(2)}, :normal}", 1, 0}
+      ]
+
+      assert shown(events, [5]) == [4, 5]
+    end
+
     test "but what tells something is not" do
       events = [
         {0, :look, "alive? #{pid(1)}: false"},

@@ -7,17 +7,20 @@ defmodule Lockstep.Report.Slice.Worth do
   # access of what nobody else touches, a timer that never fires, a child that a supervisor is asked for.
 
   alias Lockstep.Report.Slice.Touch
-  alias Lockstep.Report.Words
+  alias Lockstep.Report.{Terms, Words}
 
   # So many steps of its own after the look at a name a process has started the server that is to have it.
   @soon 3
+  # What happens to a process, which does nothing itself.
+  @befalls ~w(deliver fire down exit_signal spawned linked watched unlinked led stall)a
 
   @doc "The positions of the events that are worth a row."
   @spec positions([map()], [map()]) :: MapSet.t(non_neg_integer())
   def positions(events, processes) do
     services = for %{service?: true, id: id} <- processes, into: MapSet.new(), do: id
     fired = for %{kind: :fire, object: timer} <- events, into: MapSet.new(), do: timer
-    context = %{services: services, contended: Touch.contended(events), fired: fired, request: ""}
+    tasks = for event <- events, Words.task(event), into: MapSet.new(), do: event.process
+    context = %{services: services, contended: Touch.contended(events), fired: fired, tasks: tasks, request: ""}
 
     events
     |> Enum.with_index()
@@ -57,7 +60,8 @@ defmodule Lockstep.Report.Slice.Worth do
       if event.kind == :receive and event.text =~ "$gen_call", do: %{context | request: event.text}, else: context
 
     worth? = Words.worth_a_row?(event, context.services) and worth?(event, before, rest, context)
-    if worth?, do: [at | of_process(rest, event, context)], else: of_process(rest, event, context)
+    before = if event.kind in @befalls, do: before, else: event
+    if worth?, do: [at | of_process(rest, before, context)], else: of_process(rest, before, context)
   end
 
   defp worth?(%{kind: :whereis, text: text} = event, _before, rest, context) do
@@ -82,11 +86,21 @@ defmodule Lockstep.Report.Slice.Worth do
     not start_child?(text) and not (start_child?(context.request) and started?(text))
   end
 
-  defp worth?(%{kind: :receive, text: text}, before, _rest, _context) do
-    not start_child?(text) and not (before != nil and start_child?(before.text) and started?(text))
+  defp worth?(%{kind: :receive, text: text}, before, _rest, context) do
+    not start_child?(text) and not (before != nil and start_child?(before.text) and started?(text)) and
+      not end_of_task?(text, context.tasks)
   end
 
+  # A task has ended when its result is there.
+  defp worth?(%{kind: :exit, text: "exit :normal"} = event, _before, _rest, context),
+    do: event.process not in context.tasks
+
   defp worth?(_event, _before, _rest, _context), do: true
+
+  defp end_of_task?(text, tasks) do
+    String.ends_with?(text, ", :normal}") and match?([_], Terms.split(text)) and
+      Enum.any?(Words.dead(text), &(&1 in tasks))
+  end
 
   # The answer to that.
   defp started?(text), do: text =~ ", {:ok, #PID<"
