@@ -37,12 +37,33 @@ defmodule Lockstep.Report.Waits do
     tasks = for %{id: id, task: task} <- Roles.label(processes, events), task, into: MapSet.new(), do: id
     latest = Enum.group_by(Enum.reverse(events), & &1.process)
 
+    receivers = receivers(events, processes)
+
     for %{id: id, service?: false} <- Enum.map(processes, &Map.put_new(&1, :service?, false)),
         id not in gone,
         wait <- waits(id, latest[id] || [], gone, tasks),
-        wait.for != id,
-        do: wait
+        wait = %{wait | for: receiver(wait, receivers)},
+        wait.for not in [nil, id],
+        do: Map.delete(wait, :event)
   end
+
+  # Who has a name on another node shows only when the message arrives there, and by the name if it does not.
+  defp receivers(events, processes) do
+    delivered = for %{kind: :deliver} = event <- events, into: %{}, do: {event.object, event.process}
+
+    addresses =
+      for %{id: id, label: label, node: node} <- processes, label, into: %{}, do: {"{#{label}, #{inspect(node)}}", id}
+
+    known = for %{id: id} <- processes, into: %{}, do: {id, id}
+    %{delivered: delivered, addresses: addresses, known: known}
+  end
+
+  defp receiver(%{event: %{text: "send " <> sending} = event} = wait, receivers) do
+    {_message, destination} = Terms.sending(sending)
+    receivers.known[wait.for] || receivers.delivered[event.object] || receivers.addresses[destination]
+  end
+
+  defp receiver(wait, _receivers), do: wait.for
 
   # `latest`: what the process did, the latest first.
   defp waits(id, latest, gone, tasks) do
@@ -57,7 +78,7 @@ defmodule Lockstep.Report.Waits do
   defp asked(id, %{text: "send " <> sending} = event, since) do
     {message, _destination} = Terms.sending(sending)
     answers = for %{kind: :receive} = receive <- since, do: receive.text
-    wait = %{process: id, for: event.detail, kind: :message, what: message, step: event.step}
+    wait = %{process: id, for: event.detail, kind: :message, what: message, step: event.step, event: event}
 
     case Message.read(message) do
       {:call, _from, what} -> unless answered?(message, answers), do: [%{wait | kind: :call, what: what}]
@@ -80,7 +101,7 @@ defmodule Lockstep.Report.Waits do
 
   defp awaited(id, latest, gone, tasks) do
     for %{kind: :spawn, object: child, step: step} <- latest, child in tasks, child not in gone do
-      %{process: id, for: child, kind: :task, what: nil, step: step}
+      %{process: id, for: child, kind: :task, what: nil, step: step, event: nil}
     end
     |> Enum.reverse()
   end

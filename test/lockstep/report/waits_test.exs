@@ -68,6 +68,19 @@ defmodule Lockstep.Report.WaitsTest do
              []
   end
 
+  test "the receiver of what was sent to a name on another node is told from its delivery, or from the name" do
+    nobody = 0xFFFFFFFFFFFFFFFF
+    to_name = {1, :send, "send #{call_text(1, ":get")} to {Server, :n}", 8, nobody}
+    assert edges([to_name, {3, :deliver, "deliver: ...", 8, 1}]) == [{1, 3, :call, ":get"}]
+    assert edges([to_name]) == []
+
+    named =
+      for process <- @processes, do: if(process.id == 4, do: %{process | label: "Server", node: :n}, else: process)
+
+    event = %{step: 1, time: 0, process: 1, node: :n, kind: :send, text: elem(to_name, 2), object: 8, detail: nobody}
+    assert [%{process: 1, for: 4}] = Waits.of([event], named)
+  end
+
   test "who has started tasks waits for those that have not ended" do
     told = "receive {#{pid(0)}, #Reference<0.1.2.3>, #Reference<0.1.2.3>, [], {:erlang, :apply, [&A.b/0, []]}}"
 
