@@ -11,7 +11,7 @@ defmodule Lockstep.Report do
   """
 
   alias Lockstep.{DeadlockError, Failure, NondeterminismError}
-  alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError}
+  alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError, Words}
   alias Lockstep.Runner.{Strategies, Terminal}
 
   @doc """
@@ -59,7 +59,10 @@ defmodule Lockstep.Report do
   def json(%Failure{} = failure), do: failure |> Facts.of() |> Json.Document.of() |> Json.encode()
 
   defp error(%{error: %DeadlockError{}} = facts, width), do: Deadlock.error(facts, width)
-  defp error(facts, width), do: UserError.format(facts.error, facts.failure.location, width)
+
+  defp error(facts, width) do
+    facts.error |> UserError.format(facts.failure.location, width) |> Words.with_names(facts.names)
+  end
 
   defp story(facts, width), do: Story.format(facts, width)
 

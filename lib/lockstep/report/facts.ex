@@ -5,7 +5,7 @@ defmodule Lockstep.Report.Facts do
   # If the schedule was shrunk, what is told is the run of the shrunk one: it fails in the same way, with less around it.
 
   alias Lockstep.{DeadlockError, Failure}
-  alias Lockstep.Report.{Deadlock, Focus, Mentions, Names, Roles, Slice, Tables, Waits}
+  alias Lockstep.Report.{Deadlock, Focus, Mentions, Names, Roles, Slice, References, Waits}
 
   defstruct [:failure, :error, :result, :shrunk, :processes, :names, :slice, :ending, :timeout, :waits, :cycle]
 
@@ -32,7 +32,10 @@ defmodule Lockstep.Report.Facts do
     processes = Roles.label(result.processes, result.events)
 
     names =
-      processes |> Names.addresses() |> Map.merge(Names.build(processes)) |> Map.merge(Tables.names(result.events))
+      processes
+      |> Names.addresses()
+      |> Map.merge(Names.build(processes))
+      |> Map.merge(References.names(result.events))
 
     %__MODULE__{failure: failure, error: error, result: result, shrunk: shrunk, processes: processes, names: names}
     |> with_story()

@@ -65,7 +65,8 @@ defmodule Lockstep.Report.Focus do
 
   # In the test's own file if it is in the trace.
   defp place(trace, location) do
-    places = for {_, _, _, at} <- trace, at[:file], at[:line], do: {to_string(at[:file]), at[:line]}
+    frames = Enum.filter(trace, &Stack.program?/1)
+    places = for {_, _, _, at} <- frames, at[:file], at[:line], do: {to_string(at[:file]), at[:line]}
     file = location[:file] && Path.basename(location[:file])
 
     case Enum.find(places, List.first(places), fn {name, _line} -> Path.basename(name) == file end) do

@@ -3,9 +3,10 @@ defmodule Lockstep.Report.Names do
   # Short names of processes: `main`, `b:Replica`; the id is added where a name alone would be ambiguous.
 
   @control :nonode@nohost
+  @long 16
 
-  @typedoc "Of processes by their ids, and of tables without a registered name by their printed references."
-  @type names :: %{optional(non_neg_integer() | String.t()) => String.t()}
+  @typedoc "Of processes by their ids and printed addresses; what references stand for (`Lockstep.Report.References`)."
+  @type names :: %{optional(non_neg_integer() | String.t() | {:call, String.t()}) => String.t()}
 
   @doc """
   The name of every process.
@@ -23,6 +24,7 @@ defmodule Lockstep.Report.Names do
   """
   @spec build([map()]) :: names()
   def build(processes) do
+    processes = shortened(processes)
     uses = Enum.frequencies_by(processes, &of/1)
 
     Map.new(processes, fn process ->
@@ -30,6 +32,20 @@ defmodule Lockstep.Report.Names do
       {process.id, if(uses[name] > 1, do: "#{name}##{process.id}", else: name)}
     end)
   end
+
+  # Of a long name of a module the last part is enough, unless two end in the same.
+  defp shortened(processes) do
+    ends = processes |> Enum.map(& &1.label) |> Enum.uniq() |> Enum.frequencies_by(&last/1)
+
+    Enum.map(processes, fn %{label: label} = process ->
+      if label != nil and String.length(label) > @long and ends[last(label)] == 1,
+        do: %{process | label: last(label)},
+        else: process
+    end)
+  end
+
+  defp last(nil), do: nil
+  defp last(label), do: if(label =~ ~r/^[A-Z][\w.]*$/, do: label |> String.split(".") |> List.last(), else: label)
 
   @doc "The name of one process on its own."
   @spec of(map() | nil) :: String.t()

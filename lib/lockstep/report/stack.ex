@@ -65,15 +65,17 @@ defmodule Lockstep.Report.Stack do
   def of_program(trace) do
     kept =
       for {frame, below} <- Enum.zip(trace, Enum.drop(trace, 1) ++ [nil]),
-          of_program?(frame) or of_program?(below),
+          program?(frame) or program?(below),
           do: frame
 
     if kept == [], do: trace, else: kept
   end
 
-  defp of_program?(nil), do: false
-  defp of_program?({module, _function, _arity, _location}), do: not library?(:code.which(module))
-  defp of_program?(_fun_frame), do: true
+  @doc "Whether a frame is the program's, and not that of a library of OTP's or Elixir's."
+  @spec program?(tuple() | nil) :: boolean()
+  def program?(nil), do: false
+  def program?({module, _function, _arity, _location}), do: not library?(:code.which(module))
+  def program?(_fun_frame), do: true
 
   defp library?([_ | _] = file) do
     # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix.

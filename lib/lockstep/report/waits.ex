@@ -160,7 +160,9 @@ defmodule Lockstep.Report.Waits do
   @spec with_answers([wait()], [map()]) :: [map()]
   def with_answers(waits, events) do
     waiting = MapSet.new(waits, & &1.process)
-    idle = for %{for: id} = wait <- waits, id not in waiting, into: %{}, do: {id, wait.process}
+
+    idle =
+      for %{for: id, kind: kind} = wait <- waits, kind != :task, id not in waiting, into: %{}, do: {id, wait.process}
 
     answers =
       for %{kind: :send} = event <- events,

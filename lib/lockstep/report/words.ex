@@ -120,6 +120,7 @@ defmodule Lockstep.Report.Words do
   @doc "What happened, in words."
   @spec of(map(), Names.names()) :: String.t()
   def of(%{text: "send " <> sending} = event, names), do: sent(sending, names[Map.get(event, :detail)], names)
+  def of(%{kind: :start}, _names), do: "begin"
   def of(event, names), do: text(event.text, names)
 
   @doc "The text of an event in words: with names for pids, and what OTP's messages mean."
@@ -173,6 +174,11 @@ defmodule Lockstep.Report.Words do
   def message({:task, call}, names), do: "task " <> short(call, names)
   def message({:other, message}, names), do: short(message, names)
   def message(:aside, _names), do: "..."
+
+  def message({:result, reference, message}, names) do
+    "#{if names[{:call, reference}], do: "reply", else: "result"} #{short(message, names)}"
+  end
+
   def message({kind, message}, names), do: "#{kind} #{short(message, names)}"
 
   @doc "A printed term with names for pids and without the numbers of references and functions."

@@ -73,6 +73,7 @@ defmodule Lockstep.Runtime.Names do
   defp command(ctx, next, {function, arguments}, text, term) do
     case Turn.take(next) do
       {:refused, _} ->
+        Turn.note(ctx, fn -> {text <> " raises", term} end)
         wrong(function, arguments)
 
       true ->

@@ -8,7 +8,7 @@ defmodule Lockstep.Report.Words.Message do
           {:call, String.t(), String.t()}
           | {:cast, String.t()}
           | {:reply, String.t()}
-          | {:result, String.t()}
+          | {:result, String.t(), String.t()}
           | {:down, String.t(), String.t()}
           | {:exit, String.t(), String.t()}
           | {:print, String.t()}
@@ -25,7 +25,7 @@ defmodule Lockstep.Report.Words.Message do
       {:cast, "{:put, 1}"}
 
       iex> Lockstep.Report.Words.Message.read("{#Reference<0.5.2080374784.1>, :ok}")
-      {:result, ":ok"}
+      {:result, "#Reference<0.5.2080374784.1>", ":ok"}
 
   """
   @spec read(String.t()) :: t()
@@ -40,7 +40,7 @@ defmodule Lockstep.Report.Words.Message do
 
   defp envelope([~S(:"$gen_cast"), message], _text), do: {:cast, message}
   defp envelope(["[:alias | #Reference<" <> _, reply], _text), do: {:reply, reply}
-  defp envelope(["#Reference<" <> _, result], _text), do: {:result, result}
+  defp envelope(["#Reference<" <> _ = reference, result], _text), do: {:result, reference, result}
   defp envelope([":DOWN", "#Reference<" <> _, _type, who, reason], _text), do: {:down, who, reason}
   defp envelope([":EXIT", who, reason], _text), do: {:exit, who, reason}
   defp envelope([":ack", "#PID<" <> _, "{:ok, " <> _], _text), do: :aside
