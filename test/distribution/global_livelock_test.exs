@@ -17,7 +17,8 @@ defmodule Distribution.GlobalLivelockTest do
   end
 
   test "R-GL7 a connection that is lost before `global` has heard of it can leave two name servers that never agree" do
-    assert {:failed, %{error: %StepLimitError{} = error}} = Runner.explore(fn -> flap([]) end, seeds: 1..300)
+    assert {:failed, failure} = Runner.explore(fn -> flap([]) end, seeds: 1..300, shrink: false)
+    assert %StepLimitError{} = error = failure.error
     assert Enum.sort(error.busiest) == ["a::global_name_server", "b::global_name_server"]
     assert Exception.message(error) =~ "it is the livelock of OTP's global that docs/global-livelock.md describes"
     restarted = %{error | busiest: ["a::global_name_server", "b::global_name_server#17"]}

@@ -4,7 +4,9 @@ defmodule Lockstep.AlwaysTest do
   alias Lockstep.{AlwaysError, Cluster, DeadlockError, Failure, OptionError, OutsideRunError, Runner}
 
   defp failure(fun, options \\ []) do
-    {:failed, %Failure{nondeterminism: nil} = failure} = Runner.explore(fun, Keyword.merge([seeds: 50], options))
+    {:failed, %Failure{nondeterminism: nil} = failure} =
+      Runner.explore(fun, Keyword.merge([seeds: 50, shrink: false], options))
+
     failure
   end
 

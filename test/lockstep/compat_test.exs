@@ -27,7 +27,7 @@ defmodule Lockstep.CompatTest do
   end
 
   defp error(fun) do
-    {:failed, failure} = Runner.explore(fun, seeds: 1)
+    {:failed, failure} = Runner.explore(fun, seeds: 1, shrink: false)
     assert {:crash, :error, error, _stack} = failure.error
     error
   end

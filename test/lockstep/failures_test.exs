@@ -61,7 +61,7 @@ defmodule Lockstep.FailuresTest do
       [{one, bytes}, {one, bytes}, {other, _}] =
         for seed <- [1, 1, 2] do
           Process.delete({Runner, :calls})
-          {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir)
+          {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir, shrink: false)
           {failure.file, File.read!(failure.file)}
         end
 
@@ -79,7 +79,7 @@ defmodule Lockstep.FailuresTest do
 
     test "keeps the newest 100", %{tmp_dir: dir} do
       for seed <- 1..102 do
-        {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir)
+        {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir, shrink: false)
         Process.delete({Runner, :calls})
         File.touch!(failure.file, seed)
       end

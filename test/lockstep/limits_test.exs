@@ -10,7 +10,7 @@ defmodule Lockstep.LimitsTest do
 
   defp failed(fun, options \\ []) do
     started = System.monotonic_time(:millisecond)
-    {:failed, failure} = Runner.explore(fun, Keyword.merge([seeds: 1], options))
+    {:failed, failure} = Runner.explore(fun, Keyword.merge([seeds: 1, shrink: false], options))
     assert System.monotonic_time(:millisecond) - started < @within
     failure.error
   end

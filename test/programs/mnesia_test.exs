@@ -16,7 +16,7 @@ defmodule MnesiaTest do
   defp sweep(program, seeds), do: Runner.run(program, seeds: seeds, escapes: :raise, check_determinism: true)
 
   defp found(program, within) do
-    assert {:failed, failure} = Runner.explore(program, seeds: 1..within, escapes: :raise)
+    assert {:failed, failure} = Runner.explore(program, seeds: 1..within, escapes: :raise, shrink: false)
     assert {:crash, :error, %ExUnit.AssertionError{}, _} = failure.error
   end
 

@@ -150,7 +150,7 @@ defmodule Lockstep.Cluster.BadInputTest do
 
   # The reason for which a call inside a run, with the nodes :a and :b, is refused.
   defp reason(fun) do
-    {:failed, failure} = Runner.explore(fn -> Cluster.start_nodes([:a, :b]) && fun.() end, seeds: 1)
+    {:failed, failure} = Runner.explore(fn -> Cluster.start_nodes([:a, :b]) && fun.() end, seeds: 1, shrink: false)
     assert {:crash, :error, %ClusterError{reason: reason}, _stack} = failure.error
     reason
   end

@@ -62,7 +62,7 @@ defmodule Lockstep.Cluster.FaultsTest do
       raise "to be recorded"
     end
 
-    {:failed, %Failure{result: result}} = Runner.explore(work, seeds: [seed], faults: faults)
+    {:failed, %Failure{result: result}} = Runner.explore(work, seeds: [seed], faults: faults, shrink: false)
 
     for event <- result.events,
         event.kind in ~w(partition cut crash_node pause_node disconnect set_latency access)a,
@@ -163,7 +163,7 @@ defmodule Lockstep.Cluster.FaultsTest do
 
     test "and under a crash with messages on their way" do
       faults = [crash: [max: 1], latency: 0..50]
-      assert {:failed, _} = Runner.explore(stores(&hope/2), seeds: 1..500, faults: faults)
+      assert {:failed, _} = Runner.explore(stores(&hope/2), seeds: 1..500, faults: faults, shrink: false)
       Runner.run(stores(&ask/2), seeds: 1..100, faults: faults, escapes: :raise)
     end
 
@@ -177,7 +177,7 @@ defmodule Lockstep.Cluster.FaultsTest do
 
       for %{seed: seed, result: result} <- failures do
         for options <- [[seeds: [seed]], [seeds: [seed], strategy: {:replay, result.choices}]] do
-          {:failed, again} = Runner.explore(stores(&hope/2), [faults: @once] ++ options)
+          {:failed, again} = Runner.explore(stores(&hope/2), [faults: @once, shrink: false] ++ options)
           assert again.nondeterminism == nil
           assert again.result.choices == result.choices
           assert events(again) == events(%{result: result})
@@ -191,7 +191,7 @@ defmodule Lockstep.Cluster.FaultsTest do
     defp failing(_first, 0), do: []
 
     defp failing(first, left) do
-      {:failed, failure} = Runner.explore(stores(&hope/2), seeds: first..1000, faults: @once)
+      {:failed, failure} = Runner.explore(stores(&hope/2), seeds: first..1000, faults: @once, shrink: false)
       [failure | failing(failure.seed + 1, left - 1)]
     end
 
@@ -199,7 +199,11 @@ defmodule Lockstep.Cluster.FaultsTest do
       digests =
         for seed <- 1..20 do
           {:failed, failure} =
-            Runner.explore(fn -> stores(&ask/2).() && raise("recorded") end, seeds: [seed], faults: @once)
+            Runner.explore(fn -> stores(&ask/2).() && raise("recorded") end,
+              seeds: [seed],
+              faults: @once,
+              shrink: false
+            )
 
           for event <- failure.result.events,
               event.kind in [:partition, :cut, :crash_node, :pause_node, :disconnect],
