@@ -34,6 +34,8 @@ defmodule Lockstep.Case do
     * ExUnit's `timeout` counts the wall time of all runs together.
 
   The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`) and `LOCKSTEP_STRATEGY` win over the tag.
+  `LOCKSTEP_REPLAY` names a stored failure (`Lockstep.Failures`) to run again, and `LOCKSTEP_FAILURES` where failures are
+  stored.
   """
 
   alias Lockstep.Options

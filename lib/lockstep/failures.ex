@@ -66,6 +66,10 @@ defmodule Lockstep.Failures do
     end
   end
 
+  @doc "Writes a stored failure to a file, in the place of what is there."
+  @spec rewrite(Path.t(), Stored.t()) :: :ok | {:error, File.posix()}
+  def rewrite(path, %Stored{} = stored), do: write(path, Format.encode(stored))
+
   # A reader never sees half a file.
   defp write(path, bytes) do
     part = "#{path}.#{System.pid()}-#{System.unique_integer([:positive])}"

@@ -151,7 +151,8 @@ defmodule Lockstep.Options do
   # What a run depends on besides its seed and its choices.
   @of_run ~w(max_steps max_virtual_time max_stall watchdog delivery ordering fail_on await nodes faults escapes)a
 
-  @typedoc "The validated options. `:seeds` are those to run; `:overridden` names what the environment has set."
+  @typedoc "The validated options. `:seeds` are those to run; `:overridden` names what the environment has set; `:shrink_file` is a
+  stored failure to make smaller, which only the environment can name."
   @type t :: %{required(atom()) => term()}
 
   @doc """
@@ -193,8 +194,8 @@ defmodule Lockstep.Options do
   @doc """
   Checks `opts` and fills in the defaults.
 
-  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS`, `LOCKSTEP_STRATEGY`, `LOCKSTEP_REPLAY` and `LOCKSTEP_FAILURES` in `env`
-  win over `opts`, so that one line in a shell replays a test whatever its tag says.
+  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS`, `LOCKSTEP_STRATEGY`, `LOCKSTEP_REPLAY`, `LOCKSTEP_SHRINK` and
+  `LOCKSTEP_FAILURES` in `env` win over `opts`, so that one line in a shell replays a test whatever its tag says.
 
   `source` says where `opts` were written, for the error.
 
@@ -220,6 +221,7 @@ defmodule Lockstep.Options do
       defaults()
       |> Map.merge(given)
       |> settle_seeds()
+      |> Map.put(:shrink_file, nil)
       |> Map.merge(overrides)
       |> Map.put(:overridden, Map.keys(overrides))
       |> check_trace(source)
@@ -295,8 +297,9 @@ defmodule Lockstep.Options do
          {:ok, seed} <- from_variable(env, "LOCKSTEP_SEED", :seed, &Type.parse_seed/1),
          {:ok, strategy} <- from_variable(env, "LOCKSTEP_STRATEGY", :strategy, &Type.parse_strategy/1),
          {:ok, replay} <- from_variable(env, "LOCKSTEP_REPLAY", :replay, &Type.cast(:path, &1)),
+         {:ok, shrink} <- from_variable(env, "LOCKSTEP_SHRINK", :shrink_file, &Type.cast(:path, &1)),
          {:ok, failures} <- from_variable(env, "LOCKSTEP_FAILURES", :failures, &Type.parse_directory/1) do
-      {:ok, Enum.reduce([as_seeds(seed), strategy, replay, failures], seeds, &Map.merge(&2, &1))}
+      {:ok, Enum.reduce([as_seeds(seed), strategy, replay, shrink, failures], seeds, &Map.merge(&2, &1))}
     end
   end
 

@@ -20,7 +20,8 @@ defmodule Lockstep.Runner do
   #{Lockstep.Options.docs()}
 
   The environment variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`) and `LOCKSTEP_STRATEGY` win over
-  the options.
+  the options. `LOCKSTEP_REPLAY` names a stored failure (`Lockstep.Failures`) to run again, and `LOCKSTEP_FAILURES` where
+  failures are stored.
   """
 
   alias Lockstep.{Failure, OptionError, Options, SometimesError, Summary}

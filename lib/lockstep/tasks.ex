@@ -68,15 +68,15 @@ defmodule Lockstep.Tasks do
   end
 
   @doc "Runs the test of the failure in `file` with `variable` set to it."
-  @spec run_stored(Path.t(), String.t()) :: :ok
-  def run_stored(file, variable) do
+  @spec run_stored(Path.t(), String.t(), [String.t()]) :: :ok
+  def run_stored(file, variable, more \\ []) do
     stored = read!(file)
     check_app(stored)
 
     case TestFinder.arguments(stored, Path.wildcard("test/**/*_test.exs")) do
       {:ok, arguments, note} ->
         if note, do: Mix.shell().info(one_line(note))
-        mix_test([{variable, file}], arguments)
+        mix_test([{variable, file}], more ++ arguments)
 
       {:error, text} ->
         Mix.raise(one_line("#{file}: #{text}"))

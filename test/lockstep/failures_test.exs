@@ -39,8 +39,12 @@ defmodule Lockstep.FailuresTest do
       assert {:ok, %Stored{} = stored} = Failures.read(failure.file)
       assert Path.dirname(failure.file) == Path.relative_to_cwd(dir)
       assert stored.seed == failure.seed
-      assert stored.choices == failure.result.choices
-      assert stored.trace == failure.result.trace
+      shrunk = failure.shrunk
+      assert stored.choices == shrunk.choices
+      assert stored.trace == shrunk.result.trace
+      assert {stored.steps, stored.shrunk.before} == {shrunk.result.steps, shrunk.before}
+      {earlier, later} = shrunk.pair
+      assert stored.shrunk.pair == %{earlier: earlier.step, later: later.step}
       assert {:ok, %{seed: seed}} = Trace.decode(stored.trace)
       assert seed == failure.seed
       assert {stored.app, stored.lockstep} == {"lockstep", "0.1.0"}
@@ -119,14 +123,21 @@ defmodule Lockstep.FailuresTest do
     test "runs the stored failure again, and says that it still occurs", %{tmp_dir: dir} do
       first = fail(dir)
       assert {:failed, failure} = Runner.explore(fn -> race() end, replay: first.file, seeds: 7)
-      assert failure.result.hash == first.result.hash
-      assert failure.result.choices == first.result.choices
+      assert failure.result.hash == first.shrunk.result.hash
+      assert failure.result.choices == first.shrunk.choices
       assert {failure.replayed.divergence, failure.replayed.ending} == {nil, :same}
 
       assert Exception.message(failure) =~
-               "took the recorded path, #{first.result.steps} steps, and the failure still occurs"
+               "took the recorded path, #{first.shrunk.result.steps} steps, and the failure still occurs"
 
       assert failure.replay =~ "LOCKSTEP_REPLAY=#{first.file} mix test test/lockstep/failures_test.exs:"
+    end
+
+    test "the run that was found where none smaller is looked for", %{tmp_dir: dir} do
+      first = fail(dir, shrink: false)
+      assert {:ok, %Stored{shrunk: nil}} = Failures.read(first.file)
+      assert {:failed, failure} = Runner.explore(fn -> race() end, replay: first.file)
+      assert failure.result.hash == first.result.hash
     end
 
     test "with the options of the failure, whatever the call says", %{tmp_dir: dir} do
@@ -145,8 +156,8 @@ defmodule Lockstep.FailuresTest do
 
       assert [_, step] = Regex.run(~r/left the recorded path at step (\d+):/, output)
       assert String.to_integer(step) in 2..first.result.steps
-      assert output =~ ~r/recorded:  .*\(test\/lockstep\/failures_test.exs:\d+\), at 0 ms/
-      assert output =~ ~r/this run:  .*send :something_else .*\(test\/lockstep\/failures_test.exs:\d+\), at 0 ms/
+      assert output =~ ~r/recorded:  .*\(test\/lockstep\/failures_test.exs:\d+\)/
+      assert output =~ ~r/this run:  .*send :something_else .*\(test\/lockstep\/failures_test.exs:\d+\)/
 
       assert output =~ "the failure (Assertion with == failed) does not\noccur any more" or
                output =~ ~r/does not\s+occur\s+any\s+more/
@@ -163,7 +174,7 @@ defmodule Lockstep.FailuresTest do
       output =
         ExUnit.CaptureIO.capture_io(fn -> assert {:ok, _} = Runner.explore(fn -> race(1) end, replay: first.file) end)
 
-      assert output =~ "the replay took the recorded path, #{first.result.steps} steps, and the failure"
+      assert output =~ "the replay took the recorded path, #{first.shrunk.result.steps} steps, and the failure"
       assert output =~ ~r/does not\s+occur\s+any\s+more/
     end
 
@@ -182,6 +193,15 @@ defmodule Lockstep.FailuresTest do
     race(if(:erlang.phash2(1) > 0, do: 2))
   rescue
     ExUnit.AssertionError -> :ok
+  end
+
+  test "the document has all fields, all options and all kinds of events, and the versions", %{tmp_dir: dir} do
+    document = File.read!("docs/trace-format.md")
+    map = :erlang.binary_to_term(File.read!(fail(dir).file))
+    fields = Map.keys(map) ++ Enum.flat_map(~w(test options error shrunk), &Map.keys(map[&1]))
+    for name <- fields ++ Trace.fields() ++ Trace.kinds(), do: assert(document =~ "`#{name}`", "#{name} is missing")
+    assert document =~ "## Stored failures, version #{Format.version()}"
+    assert document =~ "## Traces, version #{Trace.version()}"
   end
 
   describe "read/1" do

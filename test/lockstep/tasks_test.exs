@@ -42,7 +42,7 @@ defmodule Lockstep.TasksTest do
   defmodule SeatsTest do
     use Lockstep.Case, async: true
 
-    @tag lockstep: [seeds: 1..500]
+    @tag lockstep: [seeds: 1..500, shrink: false]
     test "the last seat is sold once" do
       start_supervised!({Seats, 1})
       1..2 |> Enum.map(fn _clerk -> Task.async(&Seats.sell/0) end) |> Task.await_many()
@@ -94,9 +94,17 @@ defmodule Lockstep.TasksTest do
 
   # As from a shell: in the development environment, unless the variable says something else.
   defp mix(context, arguments, env \\ []) do
-    clean = for name <- ~w(MIX_ENV LOCKSTEP_SEED LOCKSTEP_SEEDS LOCKSTEP_STRATEGY LOCKSTEP_REPLAY), do: {name, nil}
+    clean =
+      for name <- ~w(MIX_ENV LOCKSTEP_SEED LOCKSTEP_SEEDS LOCKSTEP_STRATEGY LOCKSTEP_REPLAY LOCKSTEP_SHRINK),
+          do: {name, nil}
+
     env = clean ++ [{"LOCKSTEP_FAILURES", "failures"} | env]
     System.cmd("mix", arguments, cd: context.directory, env: env, stderr_to_stdout: true)
+  end
+
+  defp mended do
+    check_then_act = "if left() > 0 do\n      Agent.update(__MODULE__, &(&1 - 1))\n    end"
+    String.replace(@seats, check_then_act, "Agent.update(__MODULE__, &max(&1 - 1, 0))")
   end
 
   describe "mix lockstep.replay" do
@@ -119,15 +127,7 @@ defmodule Lockstep.TasksTest do
     end
 
     test "of mended code says that the failure is gone, for a test renamed and moved within its file, too", context do
-      mended =
-        String.replace(
-          @seats,
-          "if left() > 0 do\n      Agent.update(__MODULE__, &(&1 - 1))\n    end",
-          "Agent.update(__MODULE__, &max(&1 - 1, 0))"
-        )
-
-      assert mended != @seats
-      write(context.directory, "lib/seats.ex", mended)
+      write(context.directory, "lib/seats.ex", mended())
       assert {output, 0} = mix(context, ["lockstep.replay", context.failure])
       assert output =~ ~r/recorded:  .*call {:get, .*\(lib\/seats.ex:\d+\)/
       assert output =~ ~r/this run:  .*call {:update, .*\((started at )?(test|lib)\/seats\w*.exs?:\d+\)/
@@ -155,10 +155,32 @@ defmodule Lockstep.TasksTest do
     end
   end
 
+  describe "mix lockstep.shrink" do
+    test "stores a smaller run that fails in the same way", context do
+      write(context.directory, "long.failure", File.read!(Path.join(context.directory, context.failure)))
+      assert {output, 0} = mix(context, ["lockstep.shrink", "long.failure"])
+      assert output =~ "MIX_ENV=test LOCKSTEP_SHRINK=long.failure mix test --timeout"
+      assert [_, before, later] = Regex.run(~r/shrunk\s+from[^;]* (\d+)\s+switch[^;]* (\d+)\s+switch/, output)
+      assert String.to_integer(later) < String.to_integer(before)
+      assert {output, 2} = mix(context, ["lockstep.replay", "long.failure"])
+      assert output =~ ~r/the replay took the recorded path, \d+ steps, and the failure still occurs/
+      assert {output, 0} = mix(context, ["lockstep.trace", "long.failure"])
+      assert output =~ "what decides: step"
+    end
+
+    test "leaves the file as it is when the failure is gone", context do
+      write(context.directory, "lib/seats.ex", mended())
+      before = File.read!(Path.join(context.directory, context.failure))
+      assert {output, 2} = mix(context, ["lockstep.shrink", context.failure])
+      assert output =~ ~r/cannot be shrunk: the replay left the recorded path at step \d+/
+      assert File.read!(Path.join(context.directory, context.failure)) == before
+    end
+  end
+
   test "mix lockstep.trace shows the report, all events, or data", context do
     assert {output, 0} = mix(context, ["lockstep.trace", context.failure])
     assert output =~ "Assertion with == failed"
-    assert output =~ ~r/all of them:\s+mix\s+lockstep.trace/
+    assert output =~ "mix lockstep.trace --full #{context.failure}"
     assert {output, 0} = mix(context, ["lockstep.trace", context.failure, "--full"])
     assert output =~ ~r/^\s*1  0 ms  main/m
     assert output =~ ~r/send .* to Seats  \(lib\/seats.ex:\d+\)$/m
@@ -225,6 +247,9 @@ defmodule Lockstep.TasksTest do
             {Mix.Tasks.Lockstep.Replay, ["--strategy", "fifo", "a"], "--strategy needs a --seed"},
             {Mix.Tasks.Lockstep.Replay, ["--seed", "1", "test/no_test.exs:5"], "test/no_test.exs does not exist"},
             {Mix.Tasks.Lockstep.Replay, ["--sed", "1"], "--sed is no option"},
+            {Mix.Tasks.Lockstep.Shrink, [], "there is nothing to shrink"},
+            {Mix.Tasks.Lockstep.Shrink, ["a", "b"], "one file at a time"},
+            {Mix.Tasks.Lockstep.Shrink, ["mix.exs"], "mix.exs is not a failure stored by Lockstep"},
             {Mix.Tasks.Lockstep.Trace, [], "there is nothing to show"},
             {Mix.Tasks.Lockstep.Trace, ["a", "b"], "one file at a time"},
             {Mix.Tasks.Lockstep.Trace, ["--full", "--json", "a"], "--full and --json exclude each other"},
@@ -238,7 +263,7 @@ defmodule Lockstep.TasksTest do
         refute error.message =~ "\n"
       end
 
-      for task <- ~w(replay trace failures) do
+      for task <- ~w(replay shrink trace failures) do
         help = ExUnit.CaptureIO.capture_io(fn -> Mix.Task.rerun("lockstep.#{task}", ["--help"]) end)
         assert help =~ "mix lockstep.#{task}"
         assert help =~ "Examples"

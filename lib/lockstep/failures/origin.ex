@@ -49,6 +49,24 @@ defmodule Lockstep.Failures.Origin do
     }
   end
 
+  @doc "A stored failure with a smaller run in the place of its own."
+  @spec smaller(Stored.t(), Lockstep.Shrink.t(), map() | nil) :: Stored.t()
+  def smaller(%Stored{} = stored, %Lockstep.Shrink{result: result} = shrunk, location) do
+    {:error, error} = result.outcome
+    now = shrunk(shrunk)
+    earlier = stored.shrunk || %{replays: 0, before: now.before}
+
+    %{
+      stored
+      | choices: result.choices,
+        trace: result.trace,
+        steps: result.steps,
+        virtual_ms: result.virtual_ms,
+        error: error(error, location),
+        shrunk: %{now | replays: now.replays + earlier.replays, before: earlier.before}
+    }
+  end
+
   # The same error, with the values of the smaller run.
   defp error_of(%{result: %{outcome: {:error, error}}}, _failure), do: error
   defp error_of(nil, failure), do: failure.error

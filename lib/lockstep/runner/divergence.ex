@@ -92,14 +92,17 @@ defmodule Lockstep.Runner.Divergence do
     if one == other, do: both(divergence, &Words.with_names(&1.text, &2)), else: {one, other}
   end
 
-  defp both(divergence, words) do
-    {event(divergence.recorded, divergence.recorded_names, words), event(divergence.met, divergence.met_names, words)}
+  # The time says something only where it differs.
+  defp both(%{recorded: recorded, met: met} = divergence, words) do
+    times? = recorded == nil or met == nil or recorded.time != met.time
+    {event(recorded, divergence.recorded_names, words, times?), event(met, divergence.met_names, words, times?)}
   end
 
-  defp event(nil, _names, _words), do: "has ended"
+  defp event(nil, _names, _words, _times?), do: "has ended"
 
-  defp event(event, names, words) do
-    "#{Names.actor(event, names)}: #{words.(event, names)}#{place(event.where)}, at #{Time.ms(event.time)} ms"
+  defp event(event, names, words, times?) do
+    time = if times?, do: ", at #{Time.ms(event.time)} ms", else: ""
+    "#{Names.actor(event, names)}: #{words.(event, names)}#{place(event.where)}#{time}"
   end
 
   defp place(nil), do: ""

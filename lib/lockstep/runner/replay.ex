@@ -8,7 +8,7 @@ defmodule Lockstep.Runner.Replay do
   alias Lockstep.{Failure, Failures, OptionError, Simulation, Summary, Trace}
   alias Lockstep.Failures.{Origin, RunOptions, Stored}
   alias Lockstep.Report.{Layout, Output, Time}
-  alias Lockstep.Runner.{Divergence, Location, Sweep, Terminal, TraceFile}
+  alias Lockstep.Runner.{Divergence, Location, Smaller, Sweep, Terminal, TraceFile}
 
   @enforce_keys [:path, :stored]
   defstruct @enforce_keys ++ [:divergence, :ending]
@@ -23,16 +23,33 @@ defmodule Lockstep.Runner.Replay do
 
   @doc "Replays the failure that the option `replay:` names."
   @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) ::
-          {:ok, Summary.t()} | {:failed, Failure.t() | OptionError.t()}
+          {:ok, Summary.t()} | {:failed, Exception.t()}
   def run(fun, %{replay: path} = options, location) do
     source = if :replay in options.overridden, do: "LOCKSTEP_REPLAY"
 
     with {:ok, stored} <- Failures.read(path),
          :replay <- if(source, do: meant(stored, location), else: :replay) do
-      replay(fun, options, location, %__MODULE__{path: path, stored: stored})
+      {replay, result} = replay(fun, options, location, %__MODULE__{path: path, stored: stored})
+      finish(replay, result, location)
     else
       :other_call -> Sweep.run(fun, %{options | replay: nil}, location)
       {:error, text} -> {:failed, %OptionError{option: :replay, value: path, expected: text, source: source}}
+    end
+  end
+
+  @doc "Replays the failure that `LOCKSTEP_SHRINK` names, and stores a smaller run that fails in the same way."
+  @spec shrink((... -> term()), Lockstep.Options.t(), Location.t() | nil) ::
+          {:ok, Summary.t()} | {:failed, Exception.t()}
+  def shrink(fun, %{shrink_file: path} = options, location) do
+    with {:ok, stored} <- Failures.read(path), :replay <- meant(stored, location) do
+      {replay, result} = replay(fun, options, location, %__MODULE__{path: path, stored: stored})
+      Smaller.store(fun, config(options, stored), replay, result, location)
+    else
+      :other_call ->
+        Sweep.run(fun, %{options | shrink_file: nil}, location)
+
+      {:error, text} ->
+        {:failed, %OptionError{option: :shrink, value: path, expected: text, source: "LOCKSTEP_SHRINK"}}
     end
   end
 
@@ -59,22 +76,26 @@ defmodule Lockstep.Runner.Replay do
       "test that is meant; if this one is, under another name, add the option replay: to it"
   end
 
-  defp replay(fun, options, location, replay) do
-    %{path: path, stored: stored} = replay
+  defp replay(fun, options, location, %{stored: stored} = replay) do
     result = Simulation.run(fun, config(options, stored))
     TraceFile.write!(options.trace, false, stored.seed, result.trace)
     replay = %{replay | divergence: divergence(stored.trace, result.trace), ending: ending(stored, result, location)}
-
-    case result.outcome do
-      :ok ->
-        Output.print(result.output)
-        IO.puts("\nlockstep: #{path}\n" <> Layout.paragraphs(describe(replay), Terminal.width()))
-        {:ok, summary(result, stored)}
-
-      {:error, error} ->
-        {:failed, failure(error, result, location, replay)}
-    end
+    {replay, result}
   end
+
+  defp finish(replay, %{outcome: :ok} = result, _location) do
+    Output.print(result.output)
+    say(replay.path, describe(replay))
+    {:ok, summary(result, replay.stored)}
+  end
+
+  defp finish(replay, %{outcome: {:error, error}} = result, location) do
+    {:failed, failure(error, result, location, replay)}
+  end
+
+  @doc "Prints what became of a file."
+  @spec say(Path.t(), String.t()) :: :ok
+  def say(path, text), do: IO.puts("\nlockstep: #{path}\n" <> Layout.paragraphs(text, Terminal.width()))
 
   defp config(options, stored) do
     told = Map.new([strategy: {:follow, stored.choices}] ++ RunOptions.to_run(stored.options))
@@ -115,7 +136,9 @@ defmodule Lockstep.Runner.Replay do
     }
   end
 
-  defp summary(result, stored) do
+  @doc "What a sweep of this one run would say."
+  @spec summary(Simulation.Result.t(), Stored.t()) :: Summary.t()
+  def summary(result, stored) do
     %Summary{
       runs: 1,
       total: 1,

@@ -30,6 +30,7 @@ defmodule Lockstep.Runner.Sweep do
   @doc "Runs `fun` once a seed, until one fails."
   @spec run((... -> term()), Lockstep.Options.t(), Location.t() | nil) ::
           {:ok, Summary.t()} | {:failed, Exception.t()}
+  def run(fun, %{shrink_file: path} = options, location) when path != nil, do: Replay.shrink(fun, options, location)
   def run(fun, %{replay: path} = options, location) when path != nil, do: Replay.run(fun, options, location)
 
   def run(fun, options, location) do
