@@ -242,7 +242,11 @@ defmodule Lockstep.Native do
   def stats(_session), do: err()
   @spec choices(session()) :: [natural()]
   def choices(_session), do: err()
-  @typedoc "What was done: `{kind, lineage of who did it, its own count, value, step}`."
+
+  @typedoc """
+  What was done: `{kind, lineage of who did it, its own count, value, step}`. The value of an act is what it touched: 0 for
+  nothing, 2^64 - 1 for everything.
+  """
   @type deed :: {:act | :stall | :latency | :fault, natural(), natural(), natural(), natural()}
   @spec trail(session(), each_step? :: boolean()) :: {[deed()], natural(), natural()} | nil
   def trail(_session, _each_step?), do: err()

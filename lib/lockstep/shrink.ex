@@ -11,7 +11,8 @@ defmodule Lockstep.Shrink do
       run passes
     * `:passing` - the choice log of the run with the two the other way round, or `nil`
     * `:no_pair` - why there is no pair, as text, or `nil`
-    * `:stacks` - where the processes of the pair were, by the number of the step
+    * `:stacks` - where the processes of the pair were, by the number of the step; for a delivery and a timer, where that
+      was sent or set
     * `:replays` - how many runs that took
     * `:before`, `:after` - what the two runs have of `:faults`, `:stalls`, `:switches` (a process that could go on was left
       for another) and `:steps`
@@ -26,6 +27,9 @@ defmodule Lockstep.Shrink do
   @steps 2_000_000
   # The part of the budget that is kept for the pair.
   @for_pair 4
+  # Events that somebody else has caused, and those of which that cannot be told.
+  @causes %{deliver: :send, fire: :start_timer}
+  @befalling [:down, :exit_signal, :spawned, :linked, :watched, :unlinked, :led]
   @not_of_the_run [Lockstep.NondeterminismError, Lockstep.ReplayError, Lockstep.WatchdogError]
 
   @enforce_keys [:choices, :result, :before, :after]
@@ -112,13 +116,21 @@ defmodule Lockstep.Shrink do
 
   defp whose_stacks({:ok, %{steps: {earlier, later}}}, run) do
     for step <- [earlier, later],
-        %{process: process} = event <- [event(run, step)],
+        %{step: step, process: process} <- [cause(event(run, step), run)],
         process,
-        do: {event.step, process}
+        do: {step, process}
   end
 
   # The event that a step has led to.
   defp event(run, step), do: Enum.find(run.events, &(&1.step >= step))
+
+  # Who is sent something, or has set a timer, is doing something else when it arrives.
+  defp cause(%{kind: kind} = event, run) when is_map_key(@causes, kind) do
+    Enum.find(run.events, &(&1.kind == @causes[kind] and &1.object == event.object))
+  end
+
+  defp cause(%{kind: kind}, _run) when kind in @befalling, do: nil
+  defp cause(event, _run), do: event
 
   defp shrunk(search, final, found, {before, switches}) do
     %__MODULE__{
@@ -126,8 +138,7 @@ defmodule Lockstep.Shrink do
       result: final,
       before: Counts.of(before, switches),
       after: Counts.of(final, Search.switches(search.best.result)),
-      replays: search.replays,
-      stacks: Map.new(final.stacks, fn {step, stack} -> {step, Stack.prune(stack)} end)
+      replays: search.replays
     }
     |> with_pair(found)
   end
@@ -135,6 +146,15 @@ defmodule Lockstep.Shrink do
   defp with_pair(shrunk, {:error, reason}), do: %{shrunk | no_pair: reason}
 
   defp with_pair(shrunk, {:ok, %{steps: {earlier, later}, passing: passing}}) do
-    %{shrunk | pair: {event(shrunk.result, earlier), event(shrunk.result, later)}, passing: passing}
+    pair = {event(shrunk.result, earlier), event(shrunk.result, later)}
+    %{shrunk | pair: pair, passing: passing, stacks: stacks(pair, shrunk.result)}
+  end
+
+  defp stacks({earlier, later}, run) do
+    for event <- [earlier, later],
+        %{step: step} <- [cause(event, run)],
+        {:ok, stack} <- [Map.fetch(run.stacks, step)],
+        into: %{},
+        do: {event.step, Stack.prune(stack)}
   end
 end

@@ -195,26 +195,4 @@ defmodule Lockstep.ShrinkTest do
     watchdog = %{failure.result | outcome: {:error, %Lockstep.WatchdogError{limit: 1}}}
     assert Shrink.run(program, config, watchdog) == {:error, :no_failure_of_the_run}
   end
-
-  test "shrunk choices replay in other processes of the operating system" do
-    names = [:lost_update, :late_reply, :dining_philosophers, :partition_fault]
-    mix = System.find_executable("mix")
-    script = Path.expand("../programs/replay_shrunk.exs", __DIR__)
-
-    stored =
-      for name <- names, into: %{} do
-        failure = failure(name)
-        {name, {failure.seed, failure.shrunk.choices, failure.shrunk.result.trace}}
-      end
-
-    file = Path.join(System.tmp_dir!(), "lockstep-shrunk-#{System.unique_integer([:positive])}")
-    File.write!(file, :erlang.term_to_binary(stored))
-    on_exit(fn -> File.rm(file) end)
-
-    {output, status} =
-      System.cmd(mix, ["run", "--no-compile", script, file], env: [{"MIX_ENV", "test"}], stderr_to_stdout: true)
-
-    assert status == 0, output
-    for name <- names, do: assert(output =~ "#{name}: the same\n")
-  end
 end

@@ -11,37 +11,68 @@ defmodule Lockstep.Shrink.Pair do
 
   # How many steps are tried for holding up the process that takes them.
   @held_up 200
-  @later 0xFFFF_FFFF_FFFF
+  # How many more runs are spent on a pair that touches the same thing when one has been found that does not.
+  @more 80
+  @nothing 0
+  @everything 0xFFFF_FFFF_FFFF_FFFF
 
   @type found :: %{steps: {pos_integer(), pos_integer()}, passing: [non_neg_integer()]}
 
   @doc "The numbers of the two steps of the recorded run `failing`, and the choices of the run with them the other way round."
   @spec find(Search.t(), Lockstep.Simulation.Result.t()) :: {{:ok, found()} | {:error, String.t()}, Search.t()}
   def find(search, failing) do
-    candidates = Stream.concat([less_told(search.best.plan), milder(search.best.plan), held_up(failing)])
-
-    Enum.reduce_while(candidates, {{:error, :none}, search}, fn plan, {_none, search} ->
-      case Search.open?(search) && near(search, failing, plan) do
-        false -> {:halt, {{:error, :budget}, search}}
-        {{:ok, found}, search} -> {:halt, {{:ok, found}, search}}
-        {:none, search} -> {:cont, {{:error, :none}, search}}
-      end
-    end)
-    |> explained()
+    [less_told(search.best.plan), milder(search.best.plan), held_up(failing)]
+    |> Stream.concat()
+    |> Enum.reduce_while({nil, search}, &try_near(&1, &2, failing))
+    |> answer()
   end
 
-  defp explained({{:error, :none}, %{best: %{plan: []}} = search}),
+  defp try_near(plan, {found, search}, failing) do
+    cond do
+      enough?(found, search) -> {:halt, {found, search}}
+      not Search.open?(search) -> {:halt, {found || :budget, search}}
+      true -> {:cont, search |> near(failing, plan) |> better(found, failing)}
+    end
+  end
+
+  defp enough?(nil, _search), do: false
+  defp enough?(found, search), do: found.related? or search.replays > found.until
+
+  defp better({:none, search}, found, _failing), do: {found, search}
+
+  defp better({{:ok, new}, search}, found, failing) do
+    new = Map.merge(new, %{related?: related?(new.steps, failing), until: search.replays + @more})
+    {if(found == nil or new.related?, do: new, else: found), search}
+  end
+
+  # Two events that have nothing to do with each other can decide by what follows them; that is harder to see.
+  defp related?({earlier, later}, failing) do
+    case {touched(failing, earlier), touched(failing, later)} do
+      {@nothing, _} -> false
+      {_, @nothing} -> false
+      {one, other} -> one == other or one == @everything or other == @everything
+    end
+  end
+
+  defp touched(%{trail: {deeds, _, _}}, step) do
+    Enum.find_value(deeds, fn
+      {:act, _who, _until, touched, ^step} -> touched
+      _ -> nil
+    end)
+  end
+
+  defp answer({nil, %{best: %{plan: []}} = search}),
     do: {{:error, "the undisturbed run fails, and so does every one near it that was tried"}, search}
 
-  defp explained({{:error, :none}, search}) do
+  defp answer({nil, search}) do
     case Search.attempt(search, Enum.reject(search.best.plan, &match?({:fault, _, _, _}, &1))) do
       {:pass, search} -> {{:error, "without its faults the run passes, whatever the order of events"}, search}
       {_fails, search} -> {{:error, "no run that differs in the order of two events alone was found to pass"}, search}
     end
   end
 
-  defp explained({{:error, :budget}, search}), do: {{:error, "the budget of replays is spent"}, search}
-  defp explained(found), do: found
+  defp answer({:budget, search}), do: {{:error, "the budget of replays is spent"}, search}
+  defp answer({found, search}), do: {{:ok, Map.take(found, [:steps, :passing])}, search}
 
   # Plans that may pass, the likeliest first.
   defp less_told(plan) do
@@ -68,7 +99,7 @@ defmodule Lockstep.Shrink.Pair do
   defp hold_up(deeds, index) do
     {before, [{:act, who, _, _} | _] = rest} = Enum.split(deeds, index)
     {his, others} = Enum.split_with(rest, &match?({:act, ^who, _, _}, &1))
-    before ++ others ++ [{:act, @later, @later, 0}] ++ his
+    before ++ others ++ his
   end
 
   defp act_or_stall?(deed), do: elem(deed, 0) in [:act, :stall]

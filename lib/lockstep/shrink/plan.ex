@@ -29,8 +29,10 @@ defmodule Lockstep.Shrink.Plan do
 
   @doc "What a run has done, as a plan."
   @spec done(Lockstep.Simulation.Result.t()) :: Search.plan()
-  def done(%{trail: {deeds, _switches, _deviations}}),
-    do: for({kind, who, at, value, _} <- deeds, do: {kind, who, at, value})
+  def done(%{trail: {deeds, _switches, _deviations}}), do: Enum.map(deeds, &deed/1)
+
+  defp deed({:act, who, until, _touched, _step}), do: {:act, who, until, 0}
+  defp deed({kind, who, at, value, _step}), do: {kind, who, at, value}
 
   # Whole kinds of disturbances at once: most failures need none.
   defp leave_out_kinds(search) do

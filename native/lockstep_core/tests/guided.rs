@@ -2,7 +2,7 @@
 
 mod support;
 
-use lockstep_core::strategy::{Deed, Guided};
+use lockstep_core::strategy::{Deed, Done, Guided};
 use lockstep_core::{Config, Grant, MAIN, NodeId, Op, ProcessId};
 use support::{Player, p, play, poll, receive, send, spawn, wait};
 
@@ -36,7 +36,7 @@ fn lineages(scripts: Vec<Vec<Op>>) -> Vec<u64> {
     let trail = player.simulation.trail().expect("it is kept");
     let events = player.simulation.trace_events();
     let mut all = vec![0; player.simulation.process_count() as usize];
-    for &(deed, step) in trail.deeds() {
+    for &Done { deed, step, .. } in trail.deeds() {
         let event = events.iter().find(|event| event.step == step);
         if let (Deed::Act { who, .. }, Some(ProcessId(id))) = (deed, event.and_then(|event| event.process)) {
             all[id as usize] = who;
@@ -115,7 +115,7 @@ fn a_stall_comes_where_it_is_to_and_is_as_long() {
     let stalls = trail
         .deeds()
         .iter()
-        .map(|&(deed, _)| deed)
+        .map(|done| done.deed)
         .filter(|deed| deeds.contains(deed));
     assert_eq!(stalls.count(), 1);
 }
@@ -132,7 +132,7 @@ fn waiting_does_not_count() {
     let progress = |scripts: Vec<Vec<Op>>| {
         let player = guided(vec![], scripts);
         let trail = player.simulation.trail().expect("it is kept");
-        let last = trail.deeds().iter().rev().find_map(|&(deed, _)| match deed {
+        let last = trail.deeds().iter().rev().find_map(|done| match done.deed {
             Deed::Act { who, until } if who == lineages_of_child(&player) => Some(until / ACT),
             _ => None,
         });
@@ -145,11 +145,11 @@ fn waiting_does_not_count() {
 
 fn lineages_of_child(player: &Player) -> u64 {
     let trail = player.simulation.trail().expect("it is kept");
-    let whos = trail.deeds().iter().filter_map(|&(deed, _)| match deed {
+    let whos = trail.deeds().iter().filter_map(|done| match done.deed {
         Deed::Act { who, .. } => Some(who),
         _ => None,
     });
-    let main = trail.deeds().first().map(|&(deed, _)| deed);
+    let main = trail.deeds().first().map(|done| done.deed);
     whos.into_iter()
         .find(|&who| !matches!(main, Some(Deed::Act { who: first, .. }) if first == who))
         .expect("it acts")

@@ -479,7 +479,7 @@ fn check_rest(player: &Player, config: &Config, cuts_left: bool) {
 
 fn deeds(player: &Player) -> Vec<Deed> {
     let trail = player.simulation.trail().expect("it is kept");
-    trail.blocks().into_iter().map(|(deed, _)| deed).collect()
+    trail.blocks().into_iter().map(|done| done.deed).collect()
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
-use lockstep_core::strategy::{Deed, Plan, Profile};
+use lockstep_core::strategy::{Deed, Done, Plan, Profile};
 use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{
@@ -65,13 +65,24 @@ fn deed((kind, who, at, value): (DeedKind, u64, u64, u64)) -> Deed {
 }
 
 /// A deed as `{kind, who, at, value, step}`.
-fn deed_parts(&(deed, step): &(Deed, u64)) -> (DeedKind, u64, u64, u64, u64) {
+fn deed_parts(deed: Deed) -> (DeedKind, u64, u64, u64) {
     match deed {
-        Deed::Act { who, until } => (DeedKind::Act, who, until, 0, step),
-        Deed::Stall { who, at, length } => (DeedKind::Stall, who, at, length, step),
-        Deed::Latency { who, at, length } => (DeedKind::Latency, who, at, length, step),
-        Deed::Fault { who, at, choice } => (DeedKind::Fault, who, at, choice, step),
+        Deed::Act { who, until } => (DeedKind::Act, who, until, 0),
+        Deed::Stall { who, at, length } => (DeedKind::Stall, who, at, length),
+        Deed::Latency { who, at, length } => (DeedKind::Latency, who, at, length),
+        Deed::Fault { who, at, choice } => (DeedKind::Fault, who, at, choice),
     }
+}
+
+/// The same with what was touched as the value of an act, and the step.
+fn done_parts(done: Done) -> (DeedKind, u64, u64, u64, u64) {
+    let (kind, who, at, value) = deed_parts(done.deed);
+    let value = if matches!(done.deed, Deed::Act { .. }) {
+        done.touched
+    } else {
+        value
+    };
+    (kind, who, at, value, done.step)
 }
 
 impl From<StrategyName> for Plan {
@@ -103,10 +114,7 @@ impl From<Plan> for StrategyName {
             Plan::Replay(choices) => StrategyName::Replay(choices),
             Plan::Follow(choices) => StrategyName::Follow(choices),
             Plan::Along(choices) => StrategyName::Along(choices),
-            Plan::Guided(deeds) => {
-                let parts = deeds.iter().map(|&deed| deed_parts(&(deed, 0)));
-                StrategyName::Guided(parts.map(|(kind, who, at, value, _)| (kind, who, at, value)).collect())
-            }
+            Plan::Guided(deeds) => StrategyName::Guided(deeds.into_iter().map(deed_parts).collect()),
         }
     }
 }
@@ -327,7 +335,7 @@ fn trail<'a>(env: Env<'a>, session: &Session, each_step: bool) -> Term<'a> {
         } else {
             trail.blocks()
         };
-        let deeds: Vec<_> = blocks.iter().map(deed_parts).collect();
+        let deeds: Vec<_> = blocks.into_iter().map(done_parts).collect();
         Ok((deeds, trail.switches(), trail.deviations()).encode(env))
     });
     terms::answer(env, result)

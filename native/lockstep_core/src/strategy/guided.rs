@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
-use super::{Candidates, Replay, Strategy};
+use super::{Candidates, Object, Replay, Strategy};
 use crate::clock::Micros;
 
 /// How far somebody has got: how often it has acted, and in the low bits, since it did so last, how often it has gone on
@@ -26,32 +26,50 @@ pub enum Deed {
     Fault { who: u64, at: u64, choice: u64 },
 }
 
+/// A deed of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// What was done.
+    pub deed: Deed,
+    /// The number of the step that it led to; 0 where it led to none.
+    pub step: u64,
+    /// What it touched, as a number that is the same for what overlaps; [`NOTHING`] and [`EVERYTHING`] are special.
+    pub touched: u64,
+}
+
+/// What nobody else sees is touched.
+pub const NOTHING: u64 = 0;
+/// Whatever else is touched is touched, too.
+pub const EVERYTHING: u64 = u64::MAX;
+
 /// What has been done in a run.
 #[derive(Debug, Default)]
 pub struct Trail {
-    deeds: Vec<(Deed, u64)>,
+    deeds: Vec<Done>,
     switches: u64,
     deviations: u64,
 }
 
 impl Trail {
-    /// Every deed, one after the other, each with the number of the step that it led to.
-    pub fn deeds(&self) -> &[(Deed, u64)] {
+    /// Every deed, one after the other.
+    pub fn deeds(&self) -> &[Done] {
         &self.deeds
     }
 
     /// The same, with what one does in a row as one deed.
-    pub fn blocks(&self) -> Vec<(Deed, u64)> {
-        let mut blocks: Vec<(Deed, u64)> = Vec::new();
-        for &(deed, step) in &self.deeds {
-            match (deed, blocks.last_mut()) {
-                (Deed::Act { who, until }, Some((Deed::Act { who: last, until: end }, _))) if who == *last => {
-                    *end = until
-                }
-                _ => blocks.push((deed, step)),
+    pub fn blocks(&self) -> Vec<Done> {
+        let mut blocks: Vec<Done> = Vec::new();
+        for &done in &self.deeds {
+            match (done.deed, blocks.last_mut().map(|last| &mut last.deed)) {
+                (Deed::Act { who, until }, Some(Deed::Act { who: last, until: end })) if who == *last => *end = until,
+                _ => blocks.push(done),
             }
         }
         blocks
+    }
+
+    fn push(&mut self, deed: Deed, step: u64, touched: u64) {
+        self.deeds.push(Done { deed, step, touched });
     }
 
     /// How often a process that could go on was left for another.
@@ -173,15 +191,26 @@ impl Guided {
             (counts.acts / ACT + 1) * ACT
         };
         let until = counts.acts;
-        self.trail.deeds.push((Deed::Act { who, until }, candidates.step()));
+        let touched = touched(candidates, index);
+        self.trail.push(Deed::Act { who, until }, candidates.step(), touched);
         self.last = who;
     }
 
     fn held_back(&mut self, candidates: &Candidates<'_>, index: usize) {
         let who = candidates.lineage(index).0;
         let at = acts(&self.counts, who);
-        let deed = Deed::Stall { who, at, length: 0 };
-        self.trail.deeds.push((deed, candidates.step()));
+        self.trail
+            .push(Deed::Stall { who, at, length: 0 }, candidates.step(), NOTHING);
+    }
+}
+
+/// A table and each of its entries count as one.
+fn touched(candidates: &Candidates<'_>, index: usize) -> u64 {
+    match candidates.get(index).object {
+        Object::Local => NOTHING,
+        Object::World => EVERYTHING,
+        Object::Table { table, .. } => candidates.identity(Object::Table { table, entry: None }).0,
+        object => candidates.identity(object).0,
     }
 }
 
@@ -232,7 +261,7 @@ impl Strategy for Guided {
             Source::Plan(_) => self.length.take().unwrap_or(1),
         };
         let chosen = chosen.clamp(1, max);
-        if let Some((Deed::Stall { length, .. }, _)) = self.trail.deeds.last_mut() {
+        if let Some(Deed::Stall { length, .. }) = self.trail.deeds.last_mut().map(|done| &mut done.deed) {
             *length = chosen;
         }
         chosen
@@ -248,7 +277,7 @@ impl Strategy for Guided {
             Source::Plan(plan) => plan.latencies.get(&(who, at)).copied().unwrap_or(0).min(max),
         };
         if length > 0 {
-            self.trail.deeds.push((Deed::Latency { who, at, length }, 0));
+            self.trail.push(Deed::Latency { who, at, length }, 0, NOTHING);
         }
         length
     }
@@ -263,7 +292,7 @@ impl Strategy for Guided {
             Source::Plan(plan) => plan.faults.get(&(who, at)).copied().unwrap_or(0).min(count - 1),
         };
         if choice > 0 {
-            self.trail.deeds.push((Deed::Fault { who, at, choice }, 0));
+            self.trail.push(Deed::Fault { who, at, choice }, 0, NOTHING);
         }
         choice
     }

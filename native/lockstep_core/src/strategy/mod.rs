@@ -15,7 +15,7 @@ mod surw;
 mod swarm;
 
 pub use fifo::Fifo;
-pub use guided::{Deed, Guided, Trail};
+pub use guided::{Deed, Done, EVERYTHING, Guided, NOTHING, Trail};
 pub use pct::Pct;
 pub use plan::Plan;
 pub use pos::Pos;
