@@ -1,7 +1,7 @@
 defmodule Gallery.VoteOfOldTerm do
   use Gallery.Program,
     kind: :time,
-    bug: "a vote that comes late is counted in the next term, in which the voter has voted for another"
+    bug: "a vote that comes late is counted in the next term, in which its voter has voted for another"
 
   alias Lockstep.Cluster
 
@@ -27,7 +27,7 @@ defmodule Gallery.VoteOfOldTerm do
 
   defp election(counts?) do
     Cluster.start_nodes(@nodes, start: fn -> {:ok, _} = Voter.start_link() end)
-
+    Cluster.set_latency(10..30)
     terms = together(for node <- [:a, :b], do: fn -> Cluster.run(node, fn -> elected(1, counts?) end) end)
 
     assert [nil] == Enum.uniq(terms) or terms == Enum.uniq(terms)
