@@ -137,11 +137,11 @@ defmodule Lockstep.Failures do
     with {:ok, bytes} <- bytes(path), {:error, what} <- Format.decode(bytes), do: {:error, "#{path} #{what}"}
   end
 
-  @doc "The bytes of a file that is to be read, if it is not too large."
-  @spec bytes(Path.t()) :: {:ok, binary()} | {:error, String.t()}
-  def bytes(path) do
+  @doc "The bytes of a file that is to be read, if there are not too many of them."
+  @spec bytes(Path.t(), pos_integer()) :: {:ok, binary()} | {:error, String.t()}
+  def bytes(path, most \\ @max_bytes) do
     with {:ok, %{type: :regular, size: size}} <- File.stat(path),
-         true <- size <= @max_bytes || :too_large,
+         true <- size <= most || :too_large,
          {:ok, bytes} <- File.read(path) do
       {:ok, bytes}
     else
@@ -152,7 +152,7 @@ defmodule Lockstep.Failures do
         {:error, "#{path} is no ordinary file"}
 
       :too_large ->
-        {:error, "#{path} is larger than any failure that Lockstep stores"}
+        {:error, "#{path} is too large: it has more than #{div(most, 1024 * 1024)} MiB"}
 
       {:error, reason} ->
         {:error, "#{path}: #{:file.format_error(reason)}; `mix lockstep.failures` lists what is stored"}

@@ -8,7 +8,7 @@ defmodule Lockstep.SafeTerm do
 
   @type reason :: :foreign | :damaged | :too_large
 
-  @doc "How many bytes the encoding of a term may have, before it is compressed."
+  @doc "How many bytes the encoding of a compressed term may have, before it is compressed."
   @spec max_bytes() :: pos_integer()
   def max_bytes, do: @max_bytes
 
@@ -25,15 +25,10 @@ defmodule Lockstep.SafeTerm do
 
   """
   @spec decode(binary()) :: {:ok, term()} | {:error, reason()}
-  def decode(<<131, rest::binary>> = bytes) do
-    if size(rest) > @max_bytes, do: {:error, :too_large}, else: decode_checked(bytes)
-  end
-
-  def decode(bytes) when is_binary(bytes), do: {:error, :foreign}
-
   # A compressed term says how large it is, and the VM does not inflate more than that.
-  defp size(<<80, size::32, rest::binary>>), do: max(size, byte_size(rest))
-  defp size(plain), do: byte_size(plain)
+  def decode(<<131, 80, size::32, _rest::binary>>) when size > @max_bytes, do: {:error, :too_large}
+  def decode(<<131, _rest::binary>> = bytes), do: decode_checked(bytes)
+  def decode(bytes) when is_binary(bytes), do: {:error, :foreign}
 
   defp decode_checked(bytes) do
     case :erlang.binary_to_term(bytes, [:safe, :used]) do

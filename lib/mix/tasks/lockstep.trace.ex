@@ -28,6 +28,9 @@ defmodule Mix.Tasks.Lockstep.Trace do
   alias Lockstep.Failures.{Format, Shown}
   alias Lockstep.Runner.Terminal
 
+  # Traces of long runs are large.
+  @max_bytes 256 * 1024 * 1024
+
   @impl true
   def run(argv) do
     case Tasks.parse(__MODULE__, argv, full: :boolean, json: :boolean) do
@@ -43,7 +46,7 @@ defmodule Mix.Tasks.Lockstep.Trace do
 
   # A file is one of a failure or one of a trace.
   defp read!(file) do
-    with {:ok, bytes} <- Failures.bytes(file), {:error, what} <- Format.open(bytes) do
+    with {:ok, bytes} <- Failures.bytes(file, @max_bytes), {:error, what} <- Format.open(bytes) do
       Mix.raise(Tasks.one_line("#{file} #{what}"))
     else
       {:error, text} -> Mix.raise(Tasks.one_line(text))

@@ -179,6 +179,6 @@ defmodule Lockstep.Failures.FuzzTest do
     :ok = :file.truncate(device)
     File.close(device)
     assert {:error, text} = Failures.read(file)
-    assert text == "#{file} is larger than any failure that Lockstep stores"
+    assert text == "#{file} is too large: it has more than 32 MiB"
   end
 end
