@@ -1,6 +1,7 @@
 //! Where a run's decisions are made and written down.
 
 use crate::clock::Micros;
+use crate::ids::ProcessId;
 use crate::strategy::{Candidates, Profile, Strategy, Trail};
 
 /// Asks the strategy for each choice and keeps the choice log.
@@ -76,6 +77,11 @@ impl Choices {
         let choice = self.strategy.fault(count).min(count - 1);
         self.write(choice);
         choice
+    }
+
+    /// Tells the strategy that a process has taken what was in its mailbox.
+    pub fn looked(&mut self, process: ProcessId) {
+        self.strategy.looked(process);
     }
 
     /// What the strategy has found out about the program.

@@ -660,7 +660,8 @@ impl Simulation {
     fn choose(&mut self) -> Decision {
         let next = self.clock.next().map(|due| due - self.clock.now());
         // Holding back the only one that can run matters only if something falls due meanwhile.
-        let matters = self.queue.len() > 1 || next.is_some_and(|next| next <= self.config.max_stall);
+        let due_soon = next.is_some_and(|next| next <= self.config.max_stall);
+        let matters = self.queue.len() > 1 || due_soon;
         let max_stall = if matters { self.config.max_stall } else { 0 };
         let view = View {
             queue: &self.queue,
@@ -674,8 +675,8 @@ impl Simulation {
             step: self.steps + 1,
         };
         let upcoming = || self.clock.upcoming(max_stall, UPCOMING);
-        self.choices
-            .next(&Candidates::new(&view, view.queue.len()), max_stall, upcoming)
+        let candidates = Candidates::new(&view, view.queue.len(), due_soon);
+        self.choices.next(&candidates, max_stall, upcoming)
     }
 
     fn stall(&mut self, process: ProcessId, length: Micros) {

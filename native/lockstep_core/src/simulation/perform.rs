@@ -453,7 +453,8 @@ impl Simulation {
     pub(super) fn take_inbox(&mut self, me: ProcessId) -> Vec<Item> {
         let process = self.expect(me);
         let items = std::mem::take(&mut process.inbox);
-        for (alias, _) in std::mem::take(&mut process.aliased) {
+        self.choices.looked(me);
+        for (alias, _) in std::mem::take(&mut self.expect(me).aliased) {
             if self.aliases.get(&alias).is_some_and(|alias| alias.used) {
                 self.aliases.remove(&alias);
                 self.unwatch(me, alias);

@@ -123,6 +123,7 @@ impl Object {
 pub struct Candidates<'a> {
     view: &'a dyn CandidateView,
     count: usize,
+    due_soon: bool,
 }
 
 /// Read access to the enabled events.
@@ -148,9 +149,14 @@ pub trait CandidateView: std::fmt::Debug {
 }
 
 impl<'a> Candidates<'a> {
-    /// A view of `count` candidates.
-    pub fn new(view: &'a dyn CandidateView, count: usize) -> Self {
-        Candidates { view, count }
+    /// A view of `count` candidates; `due_soon` says whether something falls due within the longest stall.
+    pub fn new(view: &'a dyn CandidateView, count: usize, due_soon: bool) -> Self {
+        Candidates { view, count, due_soon }
+    }
+
+    /// Whether something falls due within the longest stall.
+    pub fn due_soon(&self) -> bool {
+        self.due_soon
     }
 
     /// How many there are; never 0 when a strategy is asked.
@@ -210,6 +216,11 @@ pub trait Strategy: std::fmt::Debug + Send {
     /// There is only one candidate, and it happens.
     fn forced(&mut self, candidates: &Candidates<'_>) {
         let _ = candidates;
+    }
+
+    /// A process has taken what was in its mailbox.
+    fn looked(&mut self, process: ProcessId) {
+        let _ = process;
     }
 
     /// How long a process is held back: 1 to `max`. `upcoming` says how long it is until each of the next deadlines, as

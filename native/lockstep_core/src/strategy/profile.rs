@@ -13,6 +13,8 @@ pub struct Profile {
     pub actors: u64,
     /// How many events on contended objects each actor had, with all whom it has brought into being.
     pub weights: BTreeMap<Lineage, u64>,
+    /// How many of them on one object: by the object, then the actor.
+    pub shares: BTreeMap<(Lineage, Lineage), u64>,
     /// The objects on which events of different actors conflicted that could have come in another order.
     pub contended: BTreeSet<Lineage>,
 }
@@ -51,10 +53,13 @@ impl std::error::Error for ProfileError {}
 impl Profile {
     /// The profile as bytes: a header, numbers of 64 bits (little endian), and their hash.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let counts = [self.steps, self.choices, self.actors, self.weights.len() as u64];
+        let sizes = [self.weights.len() as u64, self.shares.len() as u64];
+        let counts = [self.steps, self.choices, self.actors].into_iter().chain(sizes);
         let weights = self.weights.iter().flat_map(|(lineage, &weight)| [lineage.0, weight]);
+        let share = |(&(object, actor), &weight): (&(Lineage, Lineage), &u64)| [object.0, actor.0, weight];
+        let shares = self.shares.iter().flat_map(share);
         let contended = self.contended.iter().map(|object| object.0);
-        let numbers: Vec<u64> = counts.into_iter().chain(weights).chain(contended).collect();
+        let numbers: Vec<u64> = counts.chain(weights).chain(shares).chain(contended).collect();
         let mut bytes = MAGIC.to_vec();
         bytes.extend(PROFILE_VERSION.to_le_bytes());
         for &number in numbers.iter().chain([&hash(&numbers)]) {
@@ -76,14 +81,18 @@ impl Profile {
 
     fn from_numbers(numbers: &[u64]) -> Option<Profile> {
         let (&sum, numbers) = numbers.split_last()?;
-        let ([steps, choices, actors, count], rest) = numbers.split_first_chunk()?;
-        let (weights, contended) = rest.split_at_checked(usize::try_from(count.checked_mul(2)?).ok()?)?;
+        let ([steps, choices, actors, weights, shares], rest) = numbers.split_first_chunk()?;
+        let (weights, rest) = rest.split_at_checked(usize::try_from(weights.checked_mul(2)?).ok()?)?;
+        let (shares, contended) = rest.split_at_checked(usize::try_from(shares.checked_mul(3)?).ok()?)?;
         let weights = weights.chunks_exact(2).map(|pair| (Lineage(pair[0]), pair[1]));
+        let shares = shares.chunks_exact(3);
+        let shares = shares.map(|share| ((Lineage(share[0]), Lineage(share[1])), share[2]));
         (hash(numbers) == sum).then(|| Profile {
             steps: *steps,
             choices: *choices,
             actors: *actors,
             weights: weights.collect(),
+            shares: shares.collect(),
             contended: contended.iter().copied().map(Lineage).collect(),
         })
     }
@@ -116,6 +125,7 @@ mod tests {
             choices: 7,
             actors: 3,
             weights: [(Lineage(9), 4), (Lineage(u64::MAX), 0)].into(),
+            shares: [((Lineage(5), Lineage(9)), 3)].into(),
             contended: [Lineage(5), Lineage(1 << 40)].into(),
         }
     }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Actor, Candidate, Candidates, Lineage, Object, Profile, Strategy};
 use crate::clock::Micros;
+use crate::ids::ProcessId;
 
 /// From so many actors on, what happens before what is no longer kept: everything counts as concurrent.
 const MOST_ACTORS: usize = 1000;
@@ -10,12 +11,15 @@ const MOST_ACTORS: usize = 1000;
 ///
 /// Two events of different actors could if neither has led to the other. An event leads to the next of its actor, and to
 /// those that can happen since it has: the first step of a process that was started, the step of one that waited for the
-/// message. This is kept in vector clocks (Mattern 1989). Where a message was there before its receiver waited for it, the
-/// order is not seen, and more counts as concurrent than is.
+/// message; and whatever was done to a process leads to what it does after it has looked into its mailbox. This is kept in
+/// vector clocks (Mattern 1989).
 #[derive(Debug, Default)]
 pub struct Profiler {
     numbers: BTreeMap<Actor, usize>,
     actors: Vec<Known>,
+    lineages: BTreeMap<Lineage, usize>,
+    /// What has led to what each process has in its mailbox.
+    mail: BTreeMap<ProcessId, Vec<u32>>,
     /// Whose event can happen.
     pending: BTreeSet<usize>,
     last: Option<usize>,
@@ -66,6 +70,7 @@ impl Profiler {
         }
         let number = self.actors.len();
         self.numbers.insert(actor, number);
+        self.lineages.insert(candidates.lineage(index), number);
         self.actors.push(Known {
             lineage: candidates.lineage(index),
             parent: candidates.parent(index),
@@ -84,11 +89,7 @@ impl Profiler {
             return;
         };
         let before = self.actors[last].clock.clone();
-        let clock = &mut self.actors[number].clock;
-        clock.resize(clock.len().max(before.len()), 0);
-        for (known, before) in clock.iter_mut().zip(before) {
-            *known = before.max(*known);
-        }
+        join(&mut self.actors[number].clock, &before);
     }
 
     fn happens(&mut self, number: usize, candidates: &Candidates<'_>) {
@@ -108,6 +109,9 @@ impl Profiler {
         }
         self.identities.insert(event.object, identity);
         self.contend(number, &event);
+        if let Object::Process(process) = event.object {
+            join(self.mail.entry(process).or_default(), &self.actors[number].clock);
+        }
         let at = self.seen(number, number);
         self.accesses.insert((event.object, number, event.write), at);
     }
@@ -153,21 +157,36 @@ impl Profiler {
         }
     }
 
+    /// The events of the actors, and of all whom they have brought into being, on contended objects.
     fn weights(&self) -> BTreeMap<Lineage, u64> {
         let mut weights: BTreeMap<_, u64> = self.actors.iter().map(|actor| (actor.lineage, 0)).collect();
         for (&(number, object), count) in &self.counts {
             if self.everything == Some(object) || self.contended.contains(&object) {
-                *weights.entry(self.actors[number].lineage).or_default() += count;
-            }
-        }
-        // Parents were there before their children.
-        for actor in self.actors.iter().rev() {
-            let own = weights[&actor.lineage];
-            if let Some(parent) = actor.parent.and_then(|parent| weights.get_mut(&parent)) {
-                *parent += own;
+                self.with_parents(number, |lineage| *weights.entry(lineage).or_default() += count);
             }
         }
         weights
+    }
+
+    fn shares(&self) -> BTreeMap<(Lineage, Lineage), u64> {
+        let mut shares = BTreeMap::new();
+        for (&(number, object), count) in &self.counts {
+            if self.contended.contains(&object) {
+                self.with_parents(number, |lineage| *shares.entry((object, lineage)).or_default() += count);
+            }
+        }
+        shares
+    }
+
+    fn with_parents(&self, number: usize, mut add: impl FnMut(Lineage)) {
+        let mut actor = Some(&self.actors[number]);
+        while let Some(known) = actor {
+            add(known.lineage);
+            actor = known
+                .parent
+                .and_then(|parent| self.lineages.get(&parent))
+                .map(|&number| &self.actors[number]);
+        }
     }
 }
 
@@ -179,6 +198,14 @@ impl Known {
             self.concurrent.pop();
         }
         self.concurrent.push((from, to));
+    }
+}
+
+/// What has led to `clock` includes what has led to `other`.
+fn join(clock: &mut Vec<u32>, other: &[u32]) {
+    clock.resize(clock.len().max(other.len()), 0);
+    for (known, other) in clock.iter_mut().zip(other) {
+        *known = (*known).max(*other);
     }
 }
 
@@ -212,6 +239,13 @@ impl Strategy for Profiler {
         self.watch(candidates);
     }
 
+    fn looked(&mut self, process: ProcessId) {
+        let number = self.numbers.get(&Actor::Process(process));
+        if let (Some(&number), Some(mail)) = (number, self.mail.get(&process)) {
+            join(&mut self.actors[number].clock, mail);
+        }
+    }
+
     fn stall(&mut self, _max: Micros, _upcoming: &[Micros]) -> Micros {
         1
     }
@@ -231,6 +265,7 @@ impl Strategy for Profiler {
             choices: spans.map(|(from, to)| u64::from(to - from)).sum(),
             actors: self.actors.len() as u64,
             weights: self.weights(),
+            shares: self.shares(),
             contended: self.contended.clone(),
         })
     }

@@ -37,7 +37,7 @@ pub struct Search<R> {
 impl<R: Rule> Search<R> {
     /// The search of one seed.
     pub(super) fn new(seed: u64, profile: Option<&Profile>, rule: impl FnOnce(&mut Rng) -> R) -> Self {
-        let mut swarm = Swarm::new(seed);
+        let mut swarm = Swarm::purposeful(seed);
         let limit = |profile: &Profile| profile.steps.saturating_mul(TIMES).max(LEAST_LIMIT);
         Search {
             rule: rule(&mut swarm.schedule),

@@ -10,11 +10,14 @@ use crate::rng::Rng;
 /// The interleavings of the interesting events are sampled uniformly, whatever else the actors do in between. Who is to
 /// do the next interesting one is drawn first, with the number that it still has to do as its weight (together with those
 /// whom it has still to start); until that has happened, nobody else does an interesting one. Interesting is what is done
-/// to objects that the profile saw more than one actor contend for, and what conflicts with everything. All other events
-/// are ordered as [`Pos`](super::Pos) does it, so that without a profile nothing else is left.
+/// to objects that the profile saw more than one actor contend for, and what conflicts with everything: to all of these in
+/// one half of the runs, and in the other to a single one, whose orders are then not lost among those of the rest. All
+/// other events are ordered as [`Pos`](super::Pos) does it, so that without a profile nothing else is left.
 #[derive(Debug)]
 pub struct Surw {
     profile: Profile,
+    /// The one object whose events are interesting, if not those of all contended ones.
+    only: Option<Lineage>,
     priorities: Priorities,
     interesting: BTreeMap<Object, bool>,
     /// How many interesting events each actor has still to do, with all whom it has still to bring into being.
@@ -28,11 +31,16 @@ pub struct Surw {
 impl Surw {
     /// The search of one seed.
     pub fn search(seed: u64, profile: Option<&Profile>) -> Search<Surw> {
-        Search::new(seed, profile, |_| Surw::new(profile.cloned().unwrap_or_default()))
+        Search::new(seed, profile, |rng| {
+            Surw::new(profile.cloned().unwrap_or_default(), rng)
+        })
     }
 
-    fn new(profile: Profile) -> Self {
+    fn new(profile: Profile, rng: &mut Rng) -> Self {
+        let objects = u32::try_from(profile.contended.len()).unwrap_or(u32::MAX);
+        let one = (objects > 1 && rng.one_in(2)).then(|| rng.below(objects) as usize);
         Surw {
+            only: one.and_then(|place| profile.contended.iter().nth(place).copied()),
             profile,
             priorities: Priorities::default(),
             interesting: BTreeMap::new(),
@@ -44,11 +52,22 @@ impl Surw {
 
     fn is_interesting(&mut self, candidates: &Candidates<'_>, index: usize) -> bool {
         let object = candidates.get(index).object;
+        let (only, profile) = (self.only, &self.profile);
         *self.interesting.entry(object).or_insert_with(|| match object {
             Object::Local => false,
-            Object::World => true,
-            object => self.profile.contended.contains(&candidates.identity(object)),
+            Object::World => only.is_none(),
+            object => {
+                let identity = candidates.identity(object);
+                only.is_none_or(|only| only == identity) && profile.contended.contains(&identity)
+            }
         })
+    }
+
+    /// How many interesting events an actor has, with all whom it brings into being, if the profile knows it.
+    fn weight(&self, lineage: Lineage) -> Option<u64> {
+        let all = self.profile.weights.get(&lineage).copied()?;
+        let share = |object| self.profile.shares.get(&(object, lineage)).copied().unwrap_or(0);
+        Some(self.only.map_or(all, share))
     }
 
     /// Takes the events of actors that are new from what their parents have still to do. An intention may go over to a
@@ -59,7 +78,7 @@ impl Surw {
             if self.left.contains_key(&lineage) {
                 continue;
             }
-            let own = self.profile.weights.get(&lineage).copied();
+            let own = self.weight(lineage);
             self.left.insert(lineage, own.unwrap_or(1));
             if let (Some(own), Some(parent)) = (own, candidates.parent(index)) {
                 self.part(parent, lineage, own, rng);
@@ -68,11 +87,8 @@ impl Surw {
     }
 
     fn part(&mut self, parent: Lineage, child: Lineage, own: u64, rng: &mut Rng) {
-        let profile = &self.profile;
-        let before = self
-            .left
-            .entry(parent)
-            .or_insert_with(|| profile.weights.get(&parent).copied().unwrap_or(1));
+        let of_parent = self.weight(parent).unwrap_or(1);
+        let before = self.left.entry(parent).or_insert(of_parent);
         let passes_on = self.intended == Some(parent) && below(rng, (*before).max(1)) < own;
         *before = before.saturating_sub(own);
         if passes_on {

@@ -7,6 +7,13 @@ const STALL_ONE_IN: [u32; 4] = [0, 128, 32, 12];
 /// How many of the messages between nodes are slow, drawn once a run.
 const SLOW_ONE_IN: [u32; 4] = [0, 8, 3, 1];
 
+/// How rarely those that can be are held back in runs that do it with purpose, drawn once a run, and how often in all, so
+/// that a long run does not get too slow for the times that it waits.
+const PURPOSEFUL_ONE_IN: [u32; 3] = [2, 5, 20];
+const PURPOSEFUL_STALLS: u32 = 50;
+/// In runs with victims, how many of the actors are.
+const VICTIM_ONE_IN: u64 = 4;
+
 /// The disturbances that all random strategies have in common: stalls, latencies and faults.
 ///
 /// How often processes are held back and messages slow is drawn anew for each seed ("swarm testing", Groce et al.,
@@ -17,8 +24,21 @@ pub(super) struct Swarm {
     pub(super) schedule: Rng,
     network: Rng,
     faults: Rng,
-    stall_one_in: u32,
+    stalls: Stalls,
     slow_one_in: u32,
+    purposeful: bool,
+}
+
+/// Who is held back in a run.
+#[derive(Debug, Clone, Copy)]
+enum Stalls {
+    /// Anybody, once in so many choices; 0 is never.
+    Anytime { one_in: u32 },
+    /// Anybody, but only while something falls due soon that they can come too late for.
+    InTime { one_in: u32, left: u32 },
+    /// Some and no others, so that one side of a race is late again and again: as the starvation windows of rr's chaos
+    /// mode.
+    Victims { salt: u64, one_in: u32, left: u32 },
 }
 
 impl Swarm {
@@ -31,9 +51,29 @@ impl Swarm {
             schedule,
             network,
             faults: Rng::new(seed, Stream::Faults),
-            stall_one_in,
+            stalls: Stalls::Anytime { one_in: stall_one_in },
             slow_one_in,
+            purposeful: false,
         }
+    }
+
+    /// As [`Swarm::new`], but in three of four runs processes are held back with more purpose, and of the slow messages
+    /// more are very slow.
+    pub(super) fn purposeful(seed: u64) -> Self {
+        let mut swarm = Swarm {
+            purposeful: true,
+            ..Swarm::new(seed)
+        };
+        let rng = &mut swarm.schedule;
+        let kind = rng.below(8);
+        let one_in = PURPOSEFUL_ONE_IN[rng.below(PURPOSEFUL_ONE_IN.len() as u32) as usize];
+        let (salt, left) = (rng.next_u64(), PURPOSEFUL_STALLS);
+        match kind {
+            0..2 => swarm.stalls = Stalls::Victims { salt, one_in, left },
+            2..6 => swarm.stalls = Stalls::InTime { one_in, left },
+            _ => {}
+        }
+        swarm
     }
 
     /// Any of the candidates, each as likely as the others.
@@ -46,7 +86,18 @@ impl Swarm {
 
     /// Whether the candidate at `index`, which has been chosen, is held back instead, where that is possible.
     pub(super) fn holds_back(&mut self, candidates: &Candidates<'_>, choices: usize, index: usize) -> bool {
-        choices > candidates.len() && candidates.get(index).process.is_some() && self.schedule.one_in(self.stall_one_in)
+        if choices == candidates.len() || candidates.get(index).process.is_none() {
+            return false;
+        }
+        let rng = &mut self.schedule;
+        match &mut self.stalls {
+            Stalls::Anytime { one_in } => rng.one_in(*one_in),
+            Stalls::InTime { one_in, left } => candidates.due_soon() && within(left, || rng.one_in(*one_in)),
+            Stalls::Victims { salt, one_in, left } => {
+                let is_victim = candidates.lineage(index).then(*salt).0 % VICTIM_ONE_IN == 0;
+                is_victim && within(left, || rng.one_in(*one_in))
+            }
+        }
     }
 
     /// To come back just before, when or just after something else falls due is what makes the two race. Each of the
@@ -63,16 +114,25 @@ impl Swarm {
     }
 
     pub(super) fn latency(&mut self, max: Micros) -> Micros {
-        if self.network.one_in(self.slow_one_in) {
-            scaled(&mut self.network, max)
-        } else {
-            0
+        if !self.network.one_in(self.slow_one_in) {
+            return 0;
         }
+        if self.purposeful && self.network.one_in(2) {
+            return u64::from(self.network.below(u32::try_from(max).unwrap_or(u32::MAX - 1) + 1));
+        }
+        scaled(&mut self.network, max)
     }
 
     pub(super) fn fault(&mut self, count: u64) -> u64 {
         u64::from(self.faults.below(u32::try_from(count).unwrap_or(u32::MAX)))
     }
+}
+
+/// Whether something happens that happens no more often than is left.
+fn within(left: &mut u32, happens: impl FnOnce() -> bool) -> bool {
+    let happens = *left > 0 && happens();
+    *left -= u32::from(happens);
+    happens
 }
 
 /// A length up to `max` whose order of magnitude is uniform: short delays matter as often as long ones.
@@ -84,7 +144,81 @@ fn scaled(rng: &mut Rng, max: Micros) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::ids::ProcessId;
+    use crate::strategy::{Actor, Candidate, CandidateView, Lineage, Object};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Ten processes.
+    #[derive(Debug)]
+    struct Ten;
+
+    impl CandidateView for Ten {
+        fn candidate(&self, index: usize) -> Candidate {
+            Candidate {
+                process: Some(ProcessId(index as u32)),
+                object: Object::Local,
+                write: false,
+            }
+        }
+
+        fn actor(&self, index: usize) -> Actor {
+            Actor::Process(ProcessId(index as u32))
+        }
+
+        fn lineage(&self, index: usize) -> Lineage {
+            Lineage(0).then(index as u64)
+        }
+
+        fn parent(&self, _index: usize) -> Option<Lineage> {
+            None
+        }
+
+        fn identity(&self, _object: Object) -> Lineage {
+            Lineage(0)
+        }
+    }
+
+    /// Who is held back in so many choices, and how often in all.
+    fn held_back(swarm: &mut Swarm, due_soon: bool, choices: usize) -> (BTreeSet<usize>, u32) {
+        let candidates = Candidates::new(&Ten, 10, due_soon);
+        let (mut who, mut count) = (BTreeSet::new(), 0);
+        for index in (0..10).cycle().take(choices) {
+            if swarm.holds_back(&candidates, 20, index) {
+                who.insert(index);
+                count += 1;
+            }
+        }
+        (who, count)
+    }
+
+    #[test]
+    fn half_of_the_runs_hold_back_only_in_time_and_a_quarter_has_victims() {
+        let (mut in_time, mut victims) = (0, 0);
+        for seed in 0..800 {
+            let (_, idle) = held_back(&mut Swarm::purposeful(seed), false, 5_000);
+            let (who, busy) = held_back(&mut Swarm::purposeful(seed), true, 5_000);
+            in_time += u32::from(idle == 0 && busy == PURPOSEFUL_STALLS);
+            // None of ten is one with 0.06, and then nobody is held back.
+            victims += u32::from(idle == PURPOSEFUL_STALLS && busy == idle && who.len() < 10);
+        }
+        assert!((350..450).contains(&in_time), "{in_time}");
+        assert!((145..235).contains(&victims), "{victims}");
+    }
+
+    #[test]
+    fn nobody_is_held_back_where_that_is_no_choice() {
+        let candidates = Candidates::new(&Ten, 10, true);
+        let held_back = |seed| Swarm::purposeful(seed).holds_back(&candidates, 10, 3);
+        assert!(!(0..500).any(held_back));
+    }
+
+    #[test]
+    fn slow_messages_of_a_search_are_often_very_slow() {
+        let late = |mut swarm: Swarm| (0..1_000).filter(|_| swarm.latency(1_000) > 500).count();
+        let all = |swarm: fn(u64) -> Swarm| (0..40).map(swarm).map(late).sum::<usize>();
+        let (walk, search) = (all(Swarm::new), all(Swarm::purposeful));
+        assert!(search > 3 * walk && walk > 0, "{search}, {walk}");
+    }
 
     #[test]
     fn half_of_the_stalls_end_around_a_deadline_whichever() {
