@@ -64,7 +64,7 @@ fn deed((kind, who, at, value): (DeedKind, u64, u64, u64)) -> Deed {
     }
 }
 
-/// A deed as `{kind, who, at, value, step}`.
+/// A deed as `{kind, who, at, value}`.
 fn deed_parts(deed: Deed) -> (DeedKind, u64, u64, u64) {
     match deed {
         Deed::Act { who, until } => (DeedKind::Act, who, until, 0),
