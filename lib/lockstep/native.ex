@@ -182,6 +182,21 @@ defmodule Lockstep.Native do
   def onlooker(_session), do: err()
   @spec look_from(session(), id(), node()) :: :ok | {:error, atom()}
   def look_from(_session, _me, _node), do: err()
+  @typedoc "Which schedules are run: see `Lockstep.Options`."
+  @type bound :: :interleavings | {:preemptions, natural()} | {:delays, natural()}
+  @type explorer :: reference()
+  @spec explorer(bound()) :: explorer()
+  def explorer(_bound), do: err()
+  @spec explore(session(), explorer()) :: :ok | {:error, atom()}
+  def explore(_session, _explorer), do: err()
+  @spec explored(session(), explorer()) :: :ok | {:error, atom()}
+  def explored(_session, _explorer), do: err()
+  @spec advance(explorer()) :: {more? :: boolean(), complete :: natural(), abandoned :: natural()} | {:error, atom()}
+  def advance(_explorer), do: err()
+  @spec took(session(), id(), place :: natural(), take? :: boolean()) :: :ok | {:error, atom()}
+  def took(_session, _me, _place, _take?), do: err()
+  @spec interleaving(session()) :: natural()
+  def interleaving(_session), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
 

@@ -5,7 +5,8 @@ defmodule Lockstep.NondeterminismError do
   Fields:
 
     * `:seed` - the seed
-    * `:step` - the first step that differs, or `nil` when the recorded steps are the same
+    * `:step` - the first step that differs, `nil` when the recorded steps are the same,
+      `:choices` when what could happen differed in a search of all interleavings
     * `:first`, `:second` - the event of each run at that step, as a map, or `nil` where a run had ended before
     * `:processes` - the processes of the first run, to name those of the events
   """
@@ -16,13 +17,17 @@ defmodule Lockstep.NondeterminismError do
 
   @type t :: %__MODULE__{
           seed: non_neg_integer(),
-          step: non_neg_integer() | nil,
+          step: non_neg_integer() | :choices | nil,
           first: map() | nil,
           second: map() | nil,
           processes: [map()]
         }
 
   @impl true
+  def message(%__MODULE__{step: :choices}) do
+    "a run whose choices were so far those of an earlier one could go on in other ways than that; " <> remedy()
+  end
+
   def message(%__MODULE__{step: nil} = error) do
     "two runs of seed #{error.seed} went the same way but ended differently; #{remedy()}"
   end

@@ -8,6 +8,7 @@ defmodule Lockstep.Options do
 
   alias Lockstep.OptionError
   alias Lockstep.Options.Type
+  alias Lockstep.Runner.Exhaustive
 
   @schema [
     seed: [
@@ -27,7 +28,14 @@ defmodule Lockstep.Options do
         "who makes the choices: `:portfolio`, one of the following for each seed; `:random`, any event is as likely; " <>
           "`:pos`, by random priorities, for independent races; `:pct` or `{:pct, depth}`, by priorities that change " <>
           "`depth - 1` times, for long delays (depth 3 unless given); `:surw`, the orders of contended events uniformly; " <>
-          "`:fifo`, first come, first served; `{:replay, choices}`, a stored choice log"
+          "`:fifo`, first come, first served; `:exhaustive`, every interleaving once, instead of seeds, without stalls and " <>
+          "latencies, or `{:exhaustive, preemptions: 2}` (or `delays:`), all schedules that leave a process which could go " <>
+          "on at most so often; `{:replay, choices}`, a stored choice log"
+    ],
+    max_runs: [
+      type: :pos_integer,
+      default: 1_000_000,
+      doc: "after how many runs `strategy: :exhaustive` gives up; its summary then says that it is not complete"
     ],
     max_steps: [
       type: :pos_integer,
@@ -224,6 +232,7 @@ defmodule Lockstep.Options do
       |> Map.put(:shrink_file, nil)
       |> Map.merge(overrides)
       |> Map.put(:overridden, Map.keys(overrides))
+      |> Exhaustive.check(source)
       |> check_trace(source)
     end
   end
@@ -319,7 +328,9 @@ defmodule Lockstep.Options do
     end
   end
 
-  defp check_trace(%{trace: path} = options, source) when is_binary(path) do
+  defp check_trace({:error, error}, _source), do: {:error, error}
+
+  defp check_trace({:ok, %{trace: path} = options}, source) when is_binary(path) do
     if Enum.count(options.seeds) > 1 and File.regular?(path) do
       expected = "that is a file, and #{Enum.count(options.seeds)} seeds need a directory; name one, or run one seed"
       error(:trace, path, expected, source)
@@ -328,7 +339,7 @@ defmodule Lockstep.Options do
     end
   end
 
-  defp check_trace(options, _source), do: {:ok, options}
+  defp check_trace({:ok, options}, _source), do: {:ok, options}
 
   defp error(option, value, expected, source) do
     {:error, %OptionError{option: option, value: value, expected: expected, source: source}}

@@ -12,7 +12,7 @@ defmodule Lockstep.Report do
 
   alias Lockstep.{DeadlockError, Failure, NondeterminismError}
   alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError, Words}
-  alias Lockstep.Runner.{Strategies, Terminal}
+  alias Lockstep.Runner.{Exhaustive, Strategies, Terminal}
 
   @doc """
   The report of `failure`, fitted to `width` columns (default: those of the terminal).
@@ -85,10 +85,14 @@ defmodule Lockstep.Report do
   defp facts_of_run(%{failure: failure} = facts) do
     result = failure.result
 
-    "seed #{failure.seed}, run #{Time.digits(failure.run)} of #{Time.digits(failure.summary.total)}, " <>
+    "seed #{failure.seed}, run #{Time.digits(failure.run)}#{of_total(failure.summary)}, " <>
       "strategy #{Strategies.describe(failure.strategy, failure.chosen)}, #{Time.count(result.steps, "step")}, " <>
       "#{Time.duration(result.virtual_ms)} of virtual time" <> shrunk(facts.shrunk) <> escapes(result.escapes)
   end
+
+  # How many interleavings there are nobody knows before all have been run.
+  defp of_total(%{strategy: strategy, total: total}),
+    do: if(Exhaustive.asked?(strategy), do: "", else: " of #{Time.digits(total)}")
 
   defp shrunk(%{before: same, after: same, replays: replays}),
     do: "; it is the smallest of #{Time.count(replays, "replay")} that fails"

@@ -23,7 +23,7 @@ defmodule Lockstep.Simulation do
           optional(:profile) => binary() | nil,
           optional(:stacks) => [{step :: pos_integer(), process :: non_neg_integer()}],
           seed: non_neg_integer(),
-          strategy: Native.strategy(),
+          strategy: Native.strategy() | {:explore, Native.explorer()},
           max_steps: pos_integer(),
           max_virtual_time: pos_integer(),
           max_stall: non_neg_integer(),
@@ -70,15 +70,21 @@ defmodule Lockstep.Simulation do
     store = :ets.new(:lockstep_store, [:public])
     :ets.insert(store, [{:escapes, config.escapes}, {:faults, config.faults}])
     session = open(settings(config))
+    if explorer = explorer(config), do: :ok = Native.explore(session, explorer)
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))
     state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}, reductions: nil}
     hand_over(Native.begin(session))
     state = watch(state)
     result = Verdict.result(state, &stop/1)
+    if explorer = explorer(config), do: :ok = Native.explored(session, explorer)
     Native.close(session)
     result
   end
+
+  # It chooses among the events, and knows what the runs before were.
+  defp explorer(%{strategy: {:explore, explorer}}), do: explorer
+  defp explorer(_config), do: nil
 
   defp open(settings) do
     case Native.new(settings, self()) do
@@ -97,6 +103,7 @@ defmodule Lockstep.Simulation do
       warden: self(),
       scheduler: :erlang.system_info(:scheduler_id),
       record?: config.record,
+      explored?: explorer(config) != nil,
       stacks: Map.get(config, :stacks, [])
     }
   end
@@ -104,7 +111,7 @@ defmodule Lockstep.Simulation do
   defp settings(config) do
     %{
       seed: config.seed,
-      strategy: config.strategy,
+      strategy: if(explorer(config), do: :fifo, else: config.strategy),
       profile: config[:profile],
       max_steps: config.max_steps,
       max_virtual_time: config.max_virtual_time * @microseconds,

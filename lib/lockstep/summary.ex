@@ -4,6 +4,9 @@ defmodule Lockstep.Summary do
 
     * `:runs` - how many runs were made
     * `:total` - how many were asked for; more than `:runs` where a failure ended the sweep
+    * `:exhausted` - with `strategy: :exhaustive`: `:all` when everything has been run, `:limit` when `max_runs:` ended the
+      search, else `nil`
+    * `:abandoned` - with it: the runs that were given up because all that they could still do had been seen
     * `:steps` - steps of all runs together
     * `:distinct` - how many different schedules there were
     * `:singletons` - how many of these were met once only; see `unseen/1`
@@ -27,17 +30,19 @@ defmodule Lockstep.Summary do
   """
 
   alias Lockstep.Report.Time
-  alias Lockstep.Runner.{Coverage, Strategies}
+  alias Lockstep.Runner.{Coverage, Exhaustive, Strategies}
 
   defstruct [
     :strategy,
     :seeds,
     :found_by,
+    :exhausted,
     runs: 0,
     total: 0,
     steps: 0,
     distinct: 0,
     singletons: 0,
+    abandoned: 0,
     virtual_ms: 0,
     wall_ms: 0,
     strategies: %{},
@@ -56,7 +61,9 @@ defmodule Lockstep.Summary do
           singletons: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           wall_ms: non_neg_integer(),
-          strategy: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
+          exhausted: :all | :limit | nil,
+          abandoned: non_neg_integer(),
+          strategy: atom() | {:exhaustive, keyword()} | {:pct, pos_integer()} | {:replay, [non_neg_integer()]},
           strategies: %{(atom() | tuple()) => pos_integer()},
           found_by: atom() | tuple() | nil,
           seeds: Range.t() | [non_neg_integer()],
@@ -82,6 +89,16 @@ defmodule Lockstep.Summary do
   @doc false
   @spec describe(t()) :: String.t()
   def describe(%__MODULE__{} = summary) do
+    if Exhaustive.asked?(summary.strategy), do: describe_exhaustive(summary), else: describe_sweep(summary)
+  end
+
+  defp describe_exhaustive(summary) do
+    "#{Exhaustive.describe(summary)} in #{Time.duration(summary.wall_ms)}#{rate(summary)}" <>
+      "#{Exhaustive.describe_abandoned(summary)}, #{Time.count(summary.steps, "step")}, " <>
+      "#{Time.duration(summary.virtual_ms)} of virtual time#{sometimes(summary)}#{escapes(summary.escapes)}"
+  end
+
+  defp describe_sweep(summary) do
     "#{Time.count(summary.runs, "run")} in #{Time.duration(summary.wall_ms)}#{rate(summary)}, " <>
       "#{Time.count(summary.distinct, "distinct schedule")}#{Coverage.describe(unseen(summary))}, #{Time.count(summary.steps, "step")}, " <>
       "#{Time.duration(summary.virtual_ms)} of virtual time#{strategies(summary)}#{sometimes(summary)}#{escapes(summary.escapes)}"

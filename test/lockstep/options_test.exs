@@ -91,7 +91,7 @@ defmodule Lockstep.OptionsTest do
       assert message(fail_on: "crash") =~ "expected a list of some of :crash, :blocked"
 
       assert message(strategy: :best) =~
-               "expected :random, :fifo, :pos, :surw, :pct, :portfolio, {:pct, depth} or {:replay, choices}"
+               "expected :random, :fifo, :pos, :surw, :pct, :portfolio, {:pct, depth}, :exhaustive or {:replay, choices}"
 
       assert message(strategy: {:pct, 0}) =~ "an integer from 1 on, such as {:pct, 3}"
       assert message(strategy: {:pct, 2.0}) =~ "an integer from 1 on, such as {:pct, 3}"

@@ -15,8 +15,9 @@ defmodule Lockstep.Instrument.Transform do
   @type mode :: :guest | :in_place
 
   # `fresh` counts the variables made up in this module, `frame` says which function the current node is in, `names`
-  # has the new names of local functions, and `receive` the annotations of the receive around the node.
-  defstruct [:mode, :module, :fresh, :frame, names: %{}, receive: []]
+  # has the new names of local functions, `receive` the annotations of the receive around the node, and `timeout` how
+  # long that waits, if it may be one that does not wait.
+  defstruct [:mode, :module, :fresh, :frame, names: %{}, receive: [], timeout: nil]
 
   @plain [:cons, :tuple, :values, :seq, :try, :bitstr, :map_pair]
 
@@ -350,7 +351,7 @@ defmodule Lockstep.Instrument.Transform do
       :cerl.c_clause([:cerl.c_tuple([:cerl.c_atom(true), message])], :cerl.c_values([:cerl.c_atom(true), message]))
 
     none = :cerl.c_clause([fresh_var(env)], :cerl.c_values([:cerl.c_atom(false), :cerl.c_atom(false)]))
-    :cerl.c_case(message_call(:peek, [], env), [found, none])
+    :cerl.c_case(message_call(:peek, List.wrap(env.timeout), env), [found, none])
   end
 
   defp primop(_tree, :recv_next, env), do: message_call(:next, [], env)
@@ -395,7 +396,7 @@ defmodule Lockstep.Instrument.Transform do
   # of the receive primops that promise is broken, and the compiled code would corrupt the stack.
   defp called_letrec(tree, env) do
     # In front come the clauses of the receive, and before them the line of the receive itself.
-    env = if receives?(tree), do: %{env | receive: location_of(tree)}, else: env
+    env = if receives?(tree), do: %{env | receive: location_of(tree), timeout: short_timeout(tree)}, else: env
     functions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, env.frame}
     renamed_letrec(tree, :cerl.get_ann(tree) -- [:letrec_goto, :no_inline], functions, :jumped, env)
   end
@@ -428,6 +429,23 @@ defmodule Lockstep.Instrument.Transform do
   @doc "The name of a new local function whose code stands in `frame`."
   @spec local_function(Frames.t(), :own | :jumped, arity()) :: :cerl.c_var()
   def local_function(frame, kind, arity), do: :cerl.c_fname(Frames.local_name(frame, kind), arity)
+
+  # How long a receive waits, where that may be not at all.
+  defp short_timeout(tree) do
+    timeout = Enum.find_value(:cerl.letrec_defs(tree), fn {_name, body} -> timeout_of(body) end)
+    if timeout && not (:cerl.is_literal(timeout) and :cerl.concrete(timeout) != 0), do: timeout
+  end
+
+  # That of the receive itself, and not of those within it.
+  defp timeout_of(tree) do
+    case :cerl.type(tree) do
+      :letrec -> nil
+      :primop -> if wait_primop?(tree), do: hd(:cerl.primop_args(tree))
+      _other -> tree |> :cerl.subtrees() |> List.flatten() |> Enum.find_value(&timeout_of/1)
+    end
+  end
+
+  defp wait_primop?(tree), do: :cerl.concrete(:cerl.primop_name(tree)) == :recv_wait_timeout
 
   defp jumps?(tree), do: not (receives?(tree) or Guards.lifts?(tree))
 

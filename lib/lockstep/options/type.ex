@@ -3,6 +3,8 @@ defmodule Lockstep.Options.Type do
   # The types of the option table. `cast/2` takes Elixir values, `parse_*/1` the text of an environment variable;
   # both answer `{:ok, value}` or `{:error, text}`, where the text says what would have been right.
 
+  alias Lockstep.Runner.Exhaustive
+
   @strategies [:random, :fifo, :pos, :surw, :pct, :portfolio]
   @max_depth 1_000
   @max_seed 0xFFFF_FFFF_FFFF_FFFF
@@ -22,6 +24,8 @@ defmodule Lockstep.Options.Type do
   def cast(:seeds, _), do: {:error, "expected a positive count, a range or a list of seeds, such as seeds: 1..500"}
 
   def cast(:strategy, name) when name in @strategies, do: {:ok, name}
+  def cast(:strategy, :exhaustive), do: {:ok, :exhaustive}
+  def cast(:strategy, {:exhaustive, _bound} = bounded), do: Exhaustive.cast(bounded)
   def cast(:strategy, {:replay, choices} = replay) when is_list(choices), do: cast_replay(replay, choices)
 
   def cast(:strategy, {:pct, depth} = pct) when depth in 1..@max_depth, do: {:ok, pct}
@@ -29,7 +33,8 @@ defmodule Lockstep.Options.Type do
   def cast(:strategy, {:pct, _}),
     do: {:error, "the depth is how many orders between events a bug takes, an integer from 1 on, such as {:pct, 3}"}
 
-  def cast(:strategy, _), do: {:error, "expected #{list(@strategies)}, {:pct, depth} or {:replay, choices}"}
+  def cast(:strategy, _),
+    do: {:error, "expected #{list(@strategies)}, {:pct, depth}, :exhaustive or {:replay, choices}"}
 
   def cast(:pos_integer, number) when is_integer(number) and number > 0, do: {:ok, number}
   def cast(:pos_integer, _), do: {:error, "expected a positive integer"}
@@ -152,9 +157,29 @@ defmodule Lockstep.Options.Type do
     end
   end
 
+  def parse_strategy("replay:" <> choices) do
+    numbers = choices |> String.split(",", trim: true) |> Enum.map(&Integer.parse/1)
+
+    if Enum.all?(numbers, &match?({_number, ""}, &1)),
+      do: cast(:strategy, {:replay, Enum.map(numbers, &elem(&1, 0))}),
+      else: {:error, "a choice log is numbers with commas between, such as replay:0,2,1"}
+  end
+
+  def parse_strategy("exhaustive"), do: cast(:strategy, :exhaustive)
+
+  def parse_strategy("exhaustive:" <> bound) do
+    kinds = %{"preemptions" => :preemptions, "delays" => :delays}
+
+    with [kind, most] <- String.split(bound, ":"), {most, ""} <- Integer.parse(most) do
+      cast(:strategy, {:exhaustive, [{kinds[kind], most}]})
+    else
+      _ -> cast(:strategy, {:exhaustive, bound})
+    end
+  end
+
   def parse_strategy(text) do
     case Enum.find(@strategies, &(Atom.to_string(&1) == text)) do
-      nil -> {:error, "expected one of #{Enum.map_join(@strategies, ", ", &Atom.to_string/1)} or pct:4"}
+      nil -> {:error, "expected one of #{Enum.map_join(@strategies, ", ", &Atom.to_string/1)}, exhaustive or pct:4"}
       strategy -> {:ok, strategy}
     end
   end

@@ -8,7 +8,7 @@ defmodule Lockstep.Runner.Strategies do
   @default_depth 3
 
   @typedoc "As in the option `strategy:`."
-  @type asked :: atom() | {:pct, pos_integer()} | {:replay, [non_neg_integer()]}
+  @type asked :: atom() | {:pct, pos_integer()} | {:exhaustive, keyword()} | {:replay, [non_neg_integer()]}
 
   @doc "The strategy of one seed, for `Lockstep.Simulation.run/2`."
   @spec chosen(asked(), non_neg_integer()) :: Native.strategy()
@@ -29,6 +29,8 @@ defmodule Lockstep.Runner.Strategies do
   @doc "The strategy as `LOCKSTEP_STRATEGY` takes it."
   @spec variable(asked()) :: String.t()
   def variable({:pct, depth}), do: "pct:#{depth}"
+  def variable({:replay, choices}), do: "replay:#{Enum.join(choices, ",")}"
+  def variable({:exhaustive, [{kind, most}]}), do: "exhaustive:#{kind}:#{most}"
   def variable(name) when is_atom(name), do: Atom.to_string(name)
 
   @doc "In words: what was asked for, and in parentheses what a seed had of it."

@@ -5,10 +5,22 @@ defmodule Lockstep.Runner.Sweep do
   # A sweep runs without recording, which is what makes it fast. The seed that fails is run once more with recording;
   # that the two agree is checked every time, since everything shown of the failure comes from the second run.
 
-  alias Lockstep.{Failure, Failures, NondeterminismError, Options, Shrink, Simulation, SometimesError, Summary}
+  alias Lockstep.{
+    Failure,
+    Failures,
+    Native,
+    NondeterminismError,
+    Options,
+    Shrink,
+    Simulation,
+    SometimesError,
+    Summary
+  }
+
   alias Lockstep.WatchdogError
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Comparison, Coverage, Location, Progress, Replay, Sometimes, Strategies, TraceFile, Warning}
+  alias Lockstep.Runner.{Comparison, Coverage, Exhaustive, Location, Progress, Replay, Sometimes}
+  alias Lockstep.Runner.{Strategies, TraceFile, Warning}
 
   defstruct [
     :fun,
@@ -18,7 +30,9 @@ defmodule Lockstep.Runner.Sweep do
     :started,
     :total,
     :profile,
+    :exhausted,
     runs: 0,
+    abandoned: 0,
     strategies: %{},
     escapes: %{},
     sometimes: %{},
@@ -34,7 +48,8 @@ defmodule Lockstep.Runner.Sweep do
   def run(fun, %{replay: path} = options, location) when path != nil, do: Replay.run(fun, options, location)
 
   def run(fun, options, location) do
-    total = Enum.count(options.seeds)
+    exhaustive? = Exhaustive.asked?(options.strategy)
+    total = if exhaustive?, do: options.max_runs, else: Enum.count(options.seeds)
     progress = Progress.start(total, fresh_line: location != nil and location.test != nil)
 
     sweep = %__MODULE__{
@@ -48,7 +63,7 @@ defmodule Lockstep.Runner.Sweep do
     }
 
     try do
-      Enum.reduce_while(options.seeds, sweep, &step/2) |> finish()
+      if(exhaustive?, do: explore(sweep), else: Enum.reduce_while(options.seeds, sweep, &step/2)) |> finish()
     after
       Progress.stop(progress)
     end
@@ -57,10 +72,40 @@ defmodule Lockstep.Runner.Sweep do
   defp finish({:failed, failure}), do: {:failed, failure}
 
   defp finish(%__MODULE__{} = sweep) do
-    case Sometimes.unmet(sweep.sometimes, sweep.total) do
+    case Sometimes.unmet(sweep.sometimes, if(sweep.exhausted, do: sweep.runs, else: sweep.total)) do
       [] -> {:ok, summary(sweep)}
       unmet -> {:failed, %SometimesError{unmet: unmet, summary: summary(sweep), location: sweep.location}}
     end
+  end
+
+  # There are no seeds: the runs are those that the explorer has not seen. What the program draws is always the same.
+  defp explore(sweep) do
+    explorer = Native.explorer(Exhaustive.bound(sweep.options.strategy))
+    run = %{seed: Enum.at(sweep.options.seeds, 0), asked: sweep.options.strategy, chosen: {:explore, explorer}}
+    explore(sweep, run, explorer)
+  end
+
+  defp explore(sweep, run, explorer) do
+    case simulate(sweep, run, false) do
+      %{outcome: :abandoned} -> go_on(%{sweep | abandoned: sweep.abandoned + 1}, run, explorer)
+      %{outcome: :ok} = result -> sweep |> account(%{run | chosen: run.asked}, result) |> go_on(run, explorer)
+      failed -> sweep |> account(%{run | chosen: run.asked}, failed) |> unexplored(run, failed)
+    end
+  end
+
+  defp go_on(sweep, run, explorer) do
+    case Native.advance(explorer) do
+      {false, _complete, _abandoned} -> %{sweep | exhausted: :all, total: sweep.runs}
+      {true, complete, abandoned} when complete + abandoned >= sweep.total -> %{sweep | exhausted: :limit}
+      {true, _complete, _abandoned} -> explore(sweep, run, explorer)
+    end
+  end
+
+  # Until the explorer is told to go on it repeats its last run.
+  defp unexplored(sweep, run, result) do
+    {error, recorded, difference} = verdict(sweep, run, result)
+    replay = {:replay, Exhaustive.shortened(recorded.choices)}
+    {:failed, failure(sweep, %{run | chosen: replay}, error, recorded, difference)}
   end
 
   defp step(seed, sweep) do
@@ -143,7 +188,7 @@ defmodule Lockstep.Runner.Sweep do
         strategies: Map.update(sweep.strategies, run.chosen, 1, &(&1 + 1)),
         steps: sweep.steps + result.steps,
         virtual_ms: sweep.virtual_ms + result.virtual_ms,
-        coverage: Coverage.add(sweep.coverage, result.hash),
+        coverage: Coverage.add(sweep.coverage, result.interleaving),
         escapes: escapes(sweep.escapes, result.escapes),
         sometimes: Sometimes.add(sweep.sometimes, result.sometimes)
     }
@@ -160,6 +205,8 @@ defmodule Lockstep.Runner.Sweep do
     %Summary{
       runs: sweep.runs,
       total: sweep.total,
+      exhausted: sweep.exhausted,
+      abandoned: sweep.abandoned,
       steps: sweep.steps,
       distinct: Coverage.distinct(sweep.coverage),
       singletons: sweep.coverage.singletons,
@@ -182,15 +229,18 @@ defmodule Lockstep.Runner.Sweep do
       error: error,
       result: recorded,
       shrunk: if(difference == nil, do: shrink(sweep, run, recorded)),
-      summary: %{summary(sweep) | found_by: run.chosen},
+      summary: %{summary(sweep) | found_by: found_by(run)},
       location: sweep.location,
       nondeterminism: difference,
-      replay: Location.replay_line(sweep.location, run.seed, strategy_to_set(run.asked, sweep.options)),
+      replay: Location.replay_line(sweep.location, run.seed, strategy_to_set(run, sweep.options)),
       format: sweep.options.format
     }
 
     %{failure | file: Failures.store(failure, sweep.options)}
   end
+
+  defp found_by(%{chosen: {:replay, _choices}, asked: asked}), do: asked
+  defp found_by(run), do: run.chosen
 
   # Whoever replays a stored log wants that run and no other.
   defp shrink(%{options: %{shrink: false}}, _run, _recorded), do: nil
@@ -206,9 +256,10 @@ defmodule Lockstep.Runner.Sweep do
   end
 
   # What the replaying line has to say about the strategy. A stored choice log is in the source already.
-  defp strategy_to_set({:replay, _choices}, _options), do: nil
+  defp strategy_to_set(%{asked: {:replay, _choices}}, _options), do: nil
+  defp strategy_to_set(%{chosen: {:replay, _choices} = replay}, _options), do: replay
 
-  defp strategy_to_set(strategy, options) do
+  defp strategy_to_set(%{asked: strategy}, options) do
     if strategy != Options.default(:strategy) or :strategy in options.overridden, do: strategy
   end
 end

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Context do
   @random :"$lockstep_random"
 
   @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
-  defstruct @enforce_keys ++ [service?: false, stacks: []]
+  defstruct @enforce_keys ++ [service?: false, stacks: [], explored?: false]
 
   @type t :: %__MODULE__{
           session: reference(),
@@ -18,6 +18,7 @@ defmodule Lockstep.Runtime.Context do
           scheduler: pos_integer(),
           record?: boolean(),
           service?: boolean(),
+          explored?: boolean(),
           stacks: [{step :: pos_integer(), id :: non_neg_integer()}]
         }
 

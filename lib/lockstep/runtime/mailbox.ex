@@ -29,6 +29,37 @@ defmodule Lockstep.Runtime.Mailbox do
     end
   end
 
+  @doc """
+  The same in a `receive` that waits for so long.
+
+  One that does not wait at all looks at what there is at one point of the schedule, whatever it has seen before: whether
+  a message comes before or after that matters.
+  """
+  @spec peek(timeout()) :: {true, term()} | false
+  def peek(0) do
+    case {Context.get(), state()} do
+      {ctx, {[], rest, nil}} when ctx != nil -> poll(ctx, rest)
+      _ -> :ok
+    end
+
+    peek()
+  end
+
+  def peek(_timeout), do: peek()
+
+  defp poll(ctx, rest) do
+    case Turn.take(Native.receive(ctx.session, ctx.id, :poll)) do
+      :timeout ->
+        put({[], rest, :polled})
+        Turn.note(ctx, fn -> if rest == [], do: {"timeout after 0 ms", 0}, else: {"poll", 0} end)
+
+      items ->
+        messages = Enum.map(items, &message(ctx, &1))
+        put({[], rest ++ messages, :polled})
+        Turn.note(ctx, fn -> {"receive #{Enum.map_join(messages, ", ", &inspect/1)}", messages} end)
+    end
+  end
+
   @doc "Passes over the message that `peek/0` showed."
   @spec next() :: :ok
   def next do
@@ -40,7 +71,16 @@ defmodule Lockstep.Runtime.Mailbox do
   @spec remove() :: :ok
   def remove do
     {seen, [_ | rest], _} = state()
+    took(length(seen), true)
     done(:lists.reverse(seen, rest))
+  end
+
+  # Where all interleavings are run, the core has to know which messages a process goes on because of.
+  defp took(place, take?) do
+    case Context.get() do
+      %{explored?: true} = ctx -> :ok = Native.took(ctx.session, ctx.id, place, take?)
+      _ -> :ok
+    end
   end
 
   @doc "Waits for more; `true` when the time is up. The time counts from the first wait of this `receive`."
@@ -56,8 +96,17 @@ defmodule Lockstep.Runtime.Mailbox do
   defp pass_over({seen, rest, until}), do: {:lists.reverse(rest, seen), until}
 
   defp wait_inside(ctx, timeout) do
-    {seen, waiting} = pass_over(state())
+    case pass_over(state()) do
+      {seen, :polled} ->
+        done(:lists.reverse(seen))
+        true
 
+      {seen, waiting} ->
+        wait_for(ctx, timeout, seen, waiting)
+    end
+  end
+
+  defp wait_for(ctx, timeout, seen, waiting) do
     case Turn.take(Native.receive(ctx.session, ctx.id, mode(timeout, waiting))) do
       :timeout ->
         done(:lists.reverse(seen))
@@ -73,8 +122,8 @@ defmodule Lockstep.Runtime.Mailbox do
   end
 
   defp mode(:infinity, _waiting), do: :forever
-  defp mode(0, _waiting), do: :poll
   defp mode(_timeout, true), do: :rest
+  defp mode(0, nil), do: :poll
   defp mode(timeout, nil) when is_timeout(timeout), do: timeout * 1000
   defp mode(_timeout, _waiting), do: :erlang.error(:timeout_value)
 
@@ -146,6 +195,7 @@ defmodule Lockstep.Runtime.Mailbox do
   def idle do
     if peek() == false, do: wait(:infinity)
     {seen, rest, _until} = state()
+    took(0, false)
     done(:lists.reverse(seen, rest))
   end
 
@@ -163,8 +213,12 @@ defmodule Lockstep.Runtime.Mailbox do
     {seen, rest, _until} = state()
 
     case Turn.take(Native.receive(ctx.session, ctx.id, {:lazily, milliseconds * 1000})) do
-      :timeout -> :ok
-      items -> done(:lists.reverse(seen, rest) ++ Enum.map(items, &message(ctx, &1)))
+      :timeout ->
+        :ok
+
+      items ->
+        took(length(seen) + length(rest), false)
+        done(:lists.reverse(seen, rest) ++ Enum.map(items, &message(ctx, &1)))
     end
   end
 
@@ -181,8 +235,12 @@ defmodule Lockstep.Runtime.Mailbox do
     {seen, rest, until} = fetched(ctx)
 
     case Enum.split_while(:lists.reverse(seen, rest), &(not drop?.(&1))) do
-      {before, [_dropped | later]} -> put({[], before ++ later, until})
-      {_all, []} -> :ok
+      {before, [_dropped | later]} ->
+        took(length(before), true)
+        put({[], before ++ later, until})
+
+      {_all, []} ->
+        :ok
     end
   end
 

@@ -10,6 +10,7 @@ defmodule Lockstep.Runtime.Message do
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
   defdelegate peek, to: Mailbox
+  defdelegate peek(timeout), to: Mailbox
   defdelegate next, to: Mailbox
   defdelegate remove, to: Mailbox
   defdelegate wait(timeout), to: Mailbox

@@ -8,6 +8,7 @@ defmodule Lockstep.Simulation.Result do
     :steps,
     :virtual_ms,
     :hash,
+    :interleaving,
     :profile,
     faults: %{},
     escapes: [],
@@ -36,11 +37,12 @@ defmodule Lockstep.Simulation.Result do
         }
   @type crash :: {:crash, :error | :exit | :throw, term(), Exception.stacktrace()}
   @type t :: %__MODULE__{
-          outcome: :ok | {:error, Exception.t() | crash()},
+          outcome: :ok | :abandoned | {:error, Exception.t() | crash()},
           value: term(),
           steps: non_neg_integer(),
           virtual_ms: non_neg_integer(),
           hash: non_neg_integer(),
+          interleaving: non_neg_integer(),
           profile: binary() | nil,
           faults: %{optional(atom()) => pos_integer()},
           escapes: [{Lockstep.Summary.place(), pos_integer()}],

@@ -22,6 +22,7 @@ defmodule Lockstep.Simulation.Verdict do
       steps: steps,
       virtual_ms: div(micros, 1000),
       hash: hash,
+      interleaving: Native.interleaving(state.session),
       profile: if(state.config.strategy == :profile, do: Native.profile(state.session)),
       faults: Faults.count(state.store),
       escapes: escapes(state.store),
@@ -82,6 +83,10 @@ defmodule Lockstep.Simulation.Verdict do
 
   defp judge(:time_limit, state), do: {:error, %Lockstep.TimeLimitError{limit: state.config.max_virtual_time}}
   defp judge({:diverged, choice}, _state), do: {:error, %Lockstep.ReplayError{choice: choice}}
+
+  # Whatever it would still have done has been seen in other runs.
+  defp judge(:abandoned, _state), do: :abandoned
+  defp judge(:strange, state), do: {:error, %Lockstep.NondeterminismError{seed: state.config.seed, step: :choices}}
 
   defp judge(:violated, state), do: {:error, :ets.lookup_element(state.store, :violation, 2)}
 

@@ -59,6 +59,14 @@ impl Choices {
         Decision::Stall(choice - count, length)
     }
 
+    /// An event that somebody else than the strategy has chosen, among so many.
+    pub fn decided(&mut self, index: usize, count: usize, max_stall: Micros) -> Decision {
+        if count > 1 || max_stall > 0 {
+            self.write(index as u64);
+        }
+        Decision::Run(index)
+    }
+
     /// Chooses how long a message is under way, up to `max`.
     pub fn latency(&mut self, max: Micros) -> Micros {
         if max == 0 {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::causality::Cause;
 use crate::clock::{Deadline, Micros};
 use crate::connection::{ConnectionNumber, Connections, End};
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
@@ -143,6 +144,8 @@ pub(crate) struct Packet {
     pub(crate) connection: Option<ConnectionNumber>,
     /// Neither a cut nor a lost connection loses it: it was taken on to be deferred.
     pub(crate) kept: bool,
+    /// What has sent it.
+    pub(crate) cause: Cause,
 }
 
 impl Packet {

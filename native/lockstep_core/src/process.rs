@@ -46,6 +46,10 @@ pub(crate) struct Process {
     pub(crate) owner: bool,
     /// When the `receive` that it is in times out.
     pub(crate) receive_until: Option<Micros>,
+    /// How many numbers it has drawn.
+    pub(crate) draws: u32,
+    /// It has looked at what was there when the time of the `receive` was up.
+    pub(crate) polled: bool,
     /// The deadline that is set for it: of a receive, or of being held back.
     pub(crate) deadline: Option<Deadline>,
     /// How many steps it has taken without a pause.
@@ -103,6 +107,8 @@ impl Process {
             led: None,
             owner: false,
             receive_until: None,
+            draws: 0,
+            polled: false,
             deadline: None,
             slice: 0,
         }
@@ -115,12 +121,14 @@ impl Process {
     }
 
     /// An alias ends: what has come through it and has not been looked at is lost. The VM, too, asks whether an alias is
-    /// active when the receiver takes a message from its queue.
-    pub(crate) fn drop_aliased(&mut self, alias: RefId) {
+    /// active when the receiver takes a message from its queue. Which of what has been delivered stays.
+    pub(crate) fn drop_aliased(&mut self, alias: RefId) -> Vec<bool> {
         let (gone, left): (Vec<_>, Vec<_>) = self.aliased.drain(..).partition(|&(through, _)| through == alias);
         self.aliased = left;
-        let is_gone = |item: &Item| gone.iter().any(|&(_, id)| *item == Item::Term(id));
-        self.inbox.retain(|item| !is_gone(item));
+        let stays = |item: &Item| gone.iter().all(|&(_, id)| *item != Item::Term(id));
+        let stay = self.inbox.iter().map(stays).collect();
+        self.inbox.retain(stays);
+        stay
     }
 
     pub(crate) fn is_suspended(&self) -> bool {

@@ -31,6 +31,14 @@ impl Rng {
         Rng(rng)
     }
 
+    /// The `nth` number of one of those who draw from a stream of their own, whatever the others do.
+    pub fn of(seed: u64, who: u64, nth: u32) -> u64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(who);
+        rng.set_word_pos(2 * u128::from(nth));
+        rng.next_u64()
+    }
+
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()

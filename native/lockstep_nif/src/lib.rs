@@ -1,5 +1,6 @@
 //! The boundary between the BEAM and the core: decode, lock, call, encode.
 
+mod exploring;
 mod fault;
 mod queries;
 mod session;

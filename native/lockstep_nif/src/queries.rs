@@ -130,6 +130,8 @@ enum Verdict {
     Lost(u32),
     Violated,
     Diverged(u64),
+    Abandoned,
+    Strange,
 }
 
 impl From<Outcome> for Verdict {
@@ -144,6 +146,8 @@ impl From<Outcome> for Verdict {
             Outcome::Lost(process) => Verdict::Lost(process.0),
             Outcome::Violated => Verdict::Violated,
             Outcome::Diverged(choice) => Verdict::Diverged(choice),
+            Outcome::Abandoned => Verdict::Abandoned,
+            Outcome::Strange => Verdict::Strange,
         }
     }
 }
@@ -220,6 +224,7 @@ queries! {
         inner.simulation.look_from(ProcessId(me), node)?;
         done(env)
     };
+    interleaving() => |env, inner| inner.simulation.interleaving();
     random() => |env, inner| inner.simulation.random();
     now() => |env, inner| inner.simulation.now();
     id(pid: [Term<'a>]) => |env, inner| inner.id(pid).map(|process| process.0);

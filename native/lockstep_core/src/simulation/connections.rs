@@ -1,6 +1,7 @@
 //! Connections between nodes: how they come about, how they are lost, and who is told.
 
 use super::{Due, Ready, Simulation};
+use crate::causality::Thing;
 use crate::clock::Micros;
 use crate::connection::{Closing, ConnectionNumber, Cut, End, Pair, SETUP_TIME, SetUp};
 use crate::ids::{NodeId, ProcessId, RefId};
@@ -54,6 +55,7 @@ impl Simulation {
     /// Begins to connect, or joins the attempt that the other side has begun. Of two attempts at a time one is enough:
     /// on real nodes the other is aborted, and both sides are connected.
     fn set_up(&mut self, from: NodeId, to: NodeId) -> ConnectionNumber {
+        self.touch(Thing::World, true);
         self.network.connections.side_mut(from, to).end = End::Pending;
         if let Some(setup) = self.network.connections.entry(from, to).setup {
             return setup.number;

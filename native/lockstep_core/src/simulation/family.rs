@@ -64,7 +64,7 @@ impl Family {
             .then((u64::from(parent.draws) << 32) | u64::from(parent.children))
     }
 
-    fn lineage(&self, process: ProcessId) -> Lineage {
+    pub(super) fn lineage(&self, process: ProcessId) -> Lineage {
         self.0[process.0 as usize].lineage
     }
 
@@ -119,7 +119,7 @@ impl View<'_> {
         }
     }
 
-    fn address(&self, target: Target) -> Lineage {
+    pub(super) fn address(&self, target: Target) -> Lineage {
         match target {
             Target::Process(process) => self.family.lineage(process),
             Target::Name(node, name) => self.named(node, name),

@@ -3,6 +3,7 @@
 //! What real nodes do: "Blocking Signaling Over Distribution" in the Erlang Reference Manual (Processes).
 
 use super::Simulation;
+use crate::causality::Thing;
 use crate::connection::End;
 use crate::ids::{NodeId, ProcessId};
 use crate::network::Network;
@@ -51,6 +52,7 @@ impl Simulation {
     pub(super) fn weigh(&mut self, me: ProcessId, bytes: u64, suspend: bool) -> Grant {
         // Others may have taken steps since what is weighed was sent.
         self.event(Some(me), Kind::Yield, bytes, 0);
+        self.touch(Thing::World, true);
         let home = self.home(me);
         let Some(to) = self.expect(me).stuck.take().filter(|&to| self.is_stuck(home, to)) else {
             return Grant::Done;

@@ -10,15 +10,18 @@ mod perform;
 mod queries;
 mod signals;
 mod suspension;
+mod touching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ended::JustEnded;
 use self::family::Family;
 use self::onlooker::Onlooker;
+use crate::causality::{Causality, Cause};
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::connection::Pair;
+use crate::explorer::Explorer;
 use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Content, Network, Node};
 use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Scope, Target, Wait};
@@ -113,6 +116,10 @@ pub enum Outcome {
     Violated,
     /// The replayed choice log does not fit from this choice on.
     Diverged(u64),
+    /// All that could still happen has been seen in other runs: see [`Explorer`].
+    Abandoned,
+    /// What could happen is not what could happen in an earlier run with the same choices: see [`Explorer`].
+    Strange,
 }
 
 /// What a process is doing between two steps.
@@ -218,6 +225,8 @@ struct Timer {
     id: MessageId,
     due: Micros,
     deadline: Deadline,
+    /// What has started it.
+    cause: Cause,
 }
 
 /// One run.
@@ -226,6 +235,8 @@ pub struct Simulation {
     config: Config,
     choices: Choices,
     trace: Trace,
+    causality: Causality,
+    explorer: Option<Box<Explorer>>,
     program: Rng,
     clock: Clock<Due>,
     queue: VecDeque<Ready>,
@@ -269,6 +280,8 @@ impl Simulation {
         let mut simulation = Simulation {
             choices: Choices::new(strategy, config.record),
             trace: Trace::new(config.record),
+            causality: Causality::default(),
+            explorer: None,
             program: Rng::new(config.seed, Stream::Program),
             clock: Clock::new(),
             queue: VecDeque::new(),
@@ -452,12 +465,20 @@ impl Simulation {
             Wait::Poll => process.receive_until = Some(now),
             Wait::Rest | Wait::Expired => {}
         }
-        // A message that is there already can be taken without a choice: receiving it commutes with all else.
-        if !process.inbox.is_empty() {
+        // What has come when the time was up has been looked at: nothing more is waited for.
+        let polled = std::mem::take(&mut process.polled);
+        if polled && wait == Wait::Rest && process.inbox.is_empty() {
+            let grant = self.perform(me, Op::Receive(Wait::Rest));
+            return Some(Next::Go(me, grant));
+        }
+        // A message that is there already can be taken without a choice: receiving it commutes with all else. Whether it
+        // is there when nobody waits for it does not.
+        let until = process.receive_until;
+        if !process.inbox.is_empty() && until.is_none_or(|until| until > now) {
             let grant = self.perform(me, Op::Receive(wait));
             return Some(Next::Go(me, grant));
         }
-        match process.receive_until {
+        match until {
             Some(until) if until <= now => self.enable(me, Op::Receive(wait)),
             until => {
                 process.state = State::Waiting;
@@ -564,6 +585,7 @@ impl Simulation {
             if !self.clock.jump() {
                 return false;
             }
+            self.causality.jump(self.clock.now());
         }
     }
 
@@ -627,7 +649,7 @@ impl Simulation {
         if self.queue.is_empty() {
             return None;
         }
-        let ready = match self.choose() {
+        let ready = match self.choose()? {
             Decision::Run(index) => self.queue.remove(index)?,
             Decision::Stall(index, length) => match self.queue.remove(index)? {
                 Ready::Run(process) => {
@@ -637,6 +659,7 @@ impl Simulation {
                 other => other,
             },
         };
+        self.begin_event(ready);
         match ready {
             Ready::Run(process) => self.run(process),
             other => {
@@ -657,12 +680,15 @@ impl Simulation {
         }
     }
 
-    fn choose(&mut self) -> Decision {
+    fn choose(&mut self) -> Option<Decision> {
         let next = self.clock.next().map(|due| due - self.clock.now());
         // Holding back the only one that can run matters only if something falls due meanwhile.
         let due_soon = next.is_some_and(|next| next <= self.config.max_stall);
         let matters = self.queue.len() > 1 || due_soon;
         let max_stall = if matters { self.config.max_stall } else { 0 };
+        if self.explorer.is_some() {
+            return self.choose_new(max_stall);
+        }
         let view = View {
             queue: &self.queue,
             processes: &self.processes,
@@ -676,7 +702,21 @@ impl Simulation {
         };
         let upcoming = || self.clock.upcoming(max_stall, UPCOMING);
         let candidates = Candidates::new(&view, view.queue.len(), due_soon);
-        self.choices.next(&candidates, max_stall, upcoming)
+        Some(self.choices.next(&candidates, max_stall, upcoming))
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            queue: &self.queue,
+            processes: &self.processes,
+            network: &self.network,
+            aliases: &self.aliases,
+            timers: &self.timers,
+            family: &self.family,
+            symbols: &self.symbols,
+            now: self.clock.now(),
+            step: self.steps + 1,
+        }
     }
 
     fn stall(&mut self, process: ProcessId, length: Micros) {
@@ -713,6 +753,7 @@ impl Simulation {
         self.processes.push(Some(Box::new(entry)));
         self.homes.push(node);
         self.family.born(parent);
+        self.causality.enabled(process);
         self.labels.push(None);
         if ready {
             self.queue.push_back(Ready::Run(process));
@@ -830,18 +871,8 @@ impl CandidateView for View<'_> {
     }
 
     fn actor(&self, index: usize) -> Actor {
-        match self.queue[index] {
-            Ready::Run(process) => Actor::Process(process),
-            Ready::Deliver(key) => Actor::Channel(key.from, key.to),
-            Ready::Fire(reference) => Actor::Timer(reference),
-            Ready::Connect(pair) => {
-                let [a, b] = pair.ends();
-                Actor::SetUp(a, b)
-            }
-            Ready::Close(at, other) => Actor::Close(at, other),
-        }
+        self.actor_of(self.queue[index])
     }
-
     fn lineage(&self, index: usize) -> Lineage {
         self.lineage_of(self.actor(index))
     }
@@ -868,6 +899,19 @@ impl CandidateView for View<'_> {
 }
 
 impl View<'_> {
+    fn actor_of(&self, ready: Ready) -> Actor {
+        match ready {
+            Ready::Run(process) => Actor::Process(process),
+            Ready::Deliver(key) => Actor::Channel(key.from, key.to),
+            Ready::Fire(reference) => Actor::Timer(reference),
+            Ready::Connect(pair) => {
+                let [a, b] = pair.ends();
+                Actor::SetUp(a, b)
+            }
+            Ready::Close(at, other) => Actor::Close(at, other),
+        }
+    }
+
     fn access(&self, process: ProcessId) -> (Object, bool) {
         let Some(Process {
             state: State::Enabled(op),

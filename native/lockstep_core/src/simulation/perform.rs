@@ -2,6 +2,7 @@
 
 use super::connections::Way;
 use super::{Alias, Due, Ready, Simulation, Timer};
+use crate::causality::Thing;
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{Content, Network};
@@ -19,13 +20,23 @@ fn number(object: Object) -> u64 {
     }
 }
 
+fn process_of(target: Target) -> Option<ProcessId> {
+    match target {
+        Target::Process(process) => Some(process),
+        Target::Name(..) | Target::Alias(_) => None,
+    }
+}
+
 impl Simulation {
     pub(super) fn perform(&mut self, me: ProcessId, op: Op) -> Grant {
         match op {
             Op::Start => self.told(me, Kind::Start, 0, 0, Grant::Done),
             // Looking on is no step: see `onlooker.rs`. Of any other process it is a pause.
             Op::Yield | Op::Watch(_) => self.told(me, Kind::Yield, 0, 0, Grant::Done),
-            Op::Access { object, write } => self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done),
+            Op::Access { object, write } => {
+                self.touch_object(object, write);
+                self.told(me, Kind::Access, number(object), u64::from(write), Grant::Done)
+            }
             Op::Send(target) => self.send(me, target),
             Op::SendIfConnected(target) => self.send_if_connected(me, target),
             Op::Weigh { bytes, suspend } => self.weigh(me, bytes, suspend),
@@ -62,13 +73,17 @@ impl Simulation {
                 Grant::Ended
             }
             Op::TrapExit(on) => {
+                self.touch(Thing::Traps(me), true);
+                self.causality.traps(me, on);
                 let before = std::mem::replace(&mut self.expect(me).trap_exit, on);
                 self.told(me, Kind::TrapExit, u64::from(on), 0, Grant::Bool(before))
             }
             Op::Register(name, process) => self.register(me, name, process),
             Op::Unregister(name) => self.unregister(me, name),
             Op::Whereis(name) => {
-                let found = self.network.node(self.home(me)).names.get(&name).copied();
+                let home = self.home(me);
+                self.touch(Thing::Name(home, name), false);
+                let found = self.network.node(home).names.get(&name).copied();
                 let number = found.map_or(u64::MAX, |process| u64::from(process.0));
                 self.told(me, Kind::Whereis, u64::from(name.0), number, Grant::Process(found))
             }
@@ -78,6 +93,7 @@ impl Simulation {
                 reference,
             } => self.start_timer(me, after, target, reference),
             Op::CancelTimer(reference) => {
+                self.touch(Thing::Timer(reference), true);
                 let left = self.cancel_timer(reference);
                 self.told(
                     me,
@@ -88,18 +104,23 @@ impl Simulation {
                 )
             }
             Op::ReadTimer(reference) => {
+                self.touch(Thing::Timer(reference), false);
                 let left = self
                     .timers
                     .get(&reference)
                     .map(|timer| (self.left(timer.due), timer.id));
                 self.told(me, Kind::ReadTimer, reference.0, 0, Grant::Timer(left))
             }
-            Op::Partition(groups, mode) => self.partition(me, &groups, mode),
+            Op::Partition(groups, mode) => {
+                self.touch(Thing::World, true);
+                self.partition(me, &groups, mode)
+            }
             op => self.perform_on_cluster(me, op),
         }
     }
 
     fn perform_on_cluster(&mut self, me: ProcessId, op: Op) -> Grant {
+        self.touch(Thing::World, true);
         match op {
             Op::CutOneWay { from, to, mode } => self.cut_one_way(me, &from, &to, mode),
             Op::Heal(scope) => self.heal(me, scope),
@@ -127,7 +148,9 @@ impl Simulation {
     }
 
     fn send_if_connected(&mut self, me: ProcessId, target: Target) -> Grant {
-        if self.has_connection(self.home(me), self.home_of(target)) {
+        let (home, away) = (self.home(me), self.home_of(target));
+        self.touch_way(home, away);
+        if self.has_connection(home, away) {
             self.send(me, target)
         } else {
             self.told(me, Kind::Lost, 0, u64::MAX, Grant::Refused(Refusal::NodeDown))
@@ -137,24 +160,33 @@ impl Simulation {
     fn send(&mut self, me: ProcessId, target: Target) -> Grant {
         let home = self.home(me);
         let to = match target {
-            Target::Name(node, name) if node == home => match self.network.node(home).names.get(&name) {
-                Some(&process) => Target::Process(process),
-                None => return self.told(me, Kind::Lost, 0, u64::MAX, Grant::Refused(Refusal::BadName)),
-            },
+            Target::Name(node, name) if node == home => {
+                self.touch(Thing::Name(node, name), false);
+                match self.network.node(home).names.get(&name) {
+                    Some(&process) => Target::Process(process),
+                    None => return self.told(me, Kind::Lost, 0, u64::MAX, Grant::Refused(Refusal::BadName)),
+                }
+            }
             target => target,
         };
         let (node, receiver) = match to {
             Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
-            Target::Alias(reference) => match self.aliases.get(&reference) {
-                Some(alias) => (self.home(alias.owner), Some(alias.owner)),
-                None => (self.home_of(to), None),
-            },
+            Target::Alias(reference) => {
+                self.touch(Thing::Watch(reference), false);
+                match self.aliases.get(&reference) {
+                    Some(alias) => (self.home(alias.owner), Some(alias.owner)),
+                    None => (self.home_of(to), None),
+                }
+            }
             Target::Name(node, _) => return self.send_to_remote_name(me, node, to),
         };
         let id = self.next_message();
         let number = receiver.map_or(u64::MAX, |receiver| u64::from(receiver.0));
         if !self.can_send(home, node) {
             return self.told(me, Kind::Lost, id.0, number, Grant::Done);
+        }
+        if let Target::Process(process) = to {
+            self.touch_receiver(me, process);
         }
         let Some(receiver) = receiver else {
             return self.told(me, Kind::Lost, id.0, u64::MAX, Grant::Done);
@@ -191,6 +223,8 @@ impl Simulation {
             self.expect(me).receive_until = None;
             return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
         }
+        let is_up = self.is_up(me, wait);
+        self.expect(me).polled = is_up;
         let count = items.len() as u64;
         self.told(me, Kind::Receive, count, 0, Grant::Items(items))
     }
@@ -269,6 +303,7 @@ impl Simulation {
 
     /// The process that was asked for, if it has been started, gets no parent: one that was to be linked is told to go.
     fn abandon(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        self.touch(Thing::World, true);
         let child = self.expect(me).requests.remove(&reference);
         self.event(Some(me), Kind::Abandon, reference.0, u64::from(child.is_some()));
         let Some(Requested { child, .. }) = child else {
@@ -295,14 +330,19 @@ impl Simulation {
     }
 
     fn look(&mut self, me: ProcessId, other: Option<ProcessId>) -> Grant {
-        if let Some(other) = other {
-            self.arrive_all(me, other);
+        match other {
+            Some(other) => {
+                self.arrive_all(me, other);
+                self.touch_looked_at(me, other);
+            }
+            None => self.touch(Thing::World, true),
         }
         let number = other.map_or(u64::MAX, |other| u64::from(other.0));
         self.told(me, Kind::Look, number, 0, Grant::Done)
     }
 
     fn lead(&mut self, me: ProcessId, other: ProcessId) -> Grant {
+        self.touch(Thing::World, true);
         let id = self.next_message();
         self.event(Some(me), Kind::Lead, id.0, u64::from(other.0));
         let away = self.home(other);
@@ -314,6 +354,8 @@ impl Simulation {
 
     fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {
         self.event(Some(me), Kind::Link, u64::from(other.0), 0);
+        self.touch(Thing::tie(me, other), true);
+        self.touch(Thing::Life(other), false);
         let (home, away) = (self.home(me), self.home(other));
         if me != other && home == away && !self.alive(other) {
             return self.link_too_late(me, other);
@@ -351,6 +393,8 @@ impl Simulation {
 
     fn unlink(&mut self, me: ProcessId, other: ProcessId) -> Grant {
         self.event(Some(me), Kind::Unlink, u64::from(other.0), 0);
+        self.touch(Thing::tie(me, other), true);
+        self.touch(Thing::Life(other), false);
         let linked = self.expect(me).links.remove(&other);
         let (home, away) = (self.home(me), self.home(other));
         if !Network::wired(home, away) {
@@ -373,9 +417,15 @@ impl Simulation {
         }
         let (node, found) = match target {
             Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
-            Target::Name(node, name) => (node, self.network.node(node).names.get(&name).copied()),
+            Target::Name(node, name) => {
+                self.touch(Thing::Name(node, name), false);
+                (node, self.network.node(node).names.get(&name).copied())
+            }
             Target::Alias(_) => return Grant::Done,
         };
+        if let Some(process) = found.or(process_of(target)) {
+            self.touch(Thing::Life(process), false);
+        }
         match found {
             // A process that watches itself watches nothing; its alias is none either.
             Some(process) if process == me => {
@@ -410,7 +460,10 @@ impl Simulation {
     /// Whether it is that moment is a choice like a latency.
     fn lingers(&mut self, me: ProcessId, other: ProcessId) -> bool {
         let now = self.clock.now();
-        (self.is_ending(other) || self.just_ended.unknown_to(now, me, other)) && self.choices.latency(1) > 0
+        let ends = self.is_ending(other) || self.just_ended.unknown_to(now, me, other);
+        let lingers = ends && self.choices.latency(1) > 0;
+        self.causality.decided(u64::from(lingers));
+        lingers
     }
 
     /// That there is nobody to watch is told by a signal, too: until it is there the monitor has not fired.
@@ -433,6 +486,10 @@ impl Simulation {
     fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
         self.end_alias(me, reference);
         let watched = self.expect(me).watching.get(&reference).copied();
+        self.touch(Thing::Watch(reference), true);
+        if let Some(process) = watched.and_then(process_of) {
+            self.touch(Thing::Life(process), false);
+        }
         let found = self.unwatch(me, reference);
         if let Some(target) = watched {
             self.has_sent(me, self.home_of(target));
@@ -445,7 +502,8 @@ impl Simulation {
         let ends = |alias: &Alias| alias.owner == me && alias.ends_with_monitor();
         if self.aliases.get(&reference).is_some_and(ends) {
             self.aliases.remove(&reference);
-            self.expect(me).drop_aliased(reference);
+            let left = self.expect(me).drop_aliased(reference);
+            self.causality.left(me, &left);
         }
     }
 
@@ -454,6 +512,7 @@ impl Simulation {
         let process = self.expect(me);
         let items = std::mem::take(&mut process.inbox);
         self.choices.looked(me);
+        self.causality.fetched(me);
         for (alias, _) in std::mem::take(&mut self.expect(me).aliased) {
             if self.aliases.get(&alias).is_some_and(|alias| alias.used) {
                 self.aliases.remove(&alias);
@@ -481,10 +540,12 @@ impl Simulation {
     }
 
     fn unalias(&mut self, me: ProcessId, reference: RefId) -> Grant {
+        self.touch(Thing::Watch(reference), true);
         let mine = self.aliases.get(&reference).is_some_and(|alias| alias.owner == me);
         if mine {
             let missed = self.aliases.remove(&reference).and_then(|alias| alias.missed);
-            self.expect(me).drop_aliased(reference);
+            let left = self.expect(me).drop_aliased(reference);
+            self.causality.left(me, &left);
             if let Some(item) = missed {
                 self.unwatch(me, reference);
                 self.drop_in(me, item);
@@ -496,7 +557,17 @@ impl Simulation {
     fn signal(&mut self, me: ProcessId, to: ProcessId, class: ExitClass) -> Grant {
         let id = self.next_message();
         self.event(Some(me), Kind::Signal, u64::from(to.0), class as u64);
-        if self.way(self.home(me), self.home(to)) == Way::Closed || !self.alive(to) {
+        self.touch_way(self.home(me), self.home(to));
+        if self.way(self.home(me), self.home(to)) == Way::Closed {
+            return Grant::Done;
+        }
+        let there = self.alive(to);
+        if self.apart(me, to) {
+            self.touch(Thing::Life(to), false);
+        } else if !there {
+            self.touch_exit(me, to, false, class);
+        }
+        if !there {
             return Grant::Done;
         }
         let content = Content::Exit {
@@ -513,6 +584,9 @@ impl Simulation {
     fn register(&mut self, me: ProcessId, name: Symbol, process: ProcessId) -> Grant {
         let home = self.home(me);
         self.event(Some(me), Kind::Register, u64::from(name.0), u64::from(process.0));
+        self.touch(Thing::Name(home, name), true);
+        self.touch(Thing::Label(process), true);
+        self.touch(Thing::Life(process), false);
         let free = !self.network.node(home).names.contains_key(&name);
         let nameless = self.get(process).is_some_and(|entry| entry.name.is_none());
         if !free || !nameless || !self.alive(process) || self.home(process) != home {
@@ -527,8 +601,10 @@ impl Simulation {
     fn unregister(&mut self, me: ProcessId, name: Symbol) -> Grant {
         let home = self.home(me);
         self.event(Some(me), Kind::Unregister, u64::from(name.0), 0);
+        self.touch(Thing::Name(home, name), true);
         match self.network.node_mut(home).names.remove(&name) {
             Some(process) => {
+                self.touch(Thing::Label(process), true);
                 self.expect(process).name = None;
                 Grant::Bool(true)
             }
@@ -539,6 +615,9 @@ impl Simulation {
     fn start_timer(&mut self, me: ProcessId, after: Micros, target: Target, reference: RefId) -> Grant {
         let id = self.next_message();
         let due = self.clock.now().saturating_add(after);
+        if let Some(process) = process_of(target).filter(|&process| process != me) {
+            self.touch(Thing::Life(process), false);
+        }
         // A timer for a process that is dead never fires.
         let wanted = match target {
             Target::Process(process) => self
@@ -550,6 +629,7 @@ impl Simulation {
         };
         if wanted {
             let deadline = self.clock.set(due, Due::Fire(reference));
+            let cause = self.timer_cause(reference);
             self.timers.insert(
                 reference,
                 Timer {
@@ -557,6 +637,7 @@ impl Simulation {
                     id,
                     due,
                     deadline,
+                    cause,
                 },
             );
         }
@@ -565,6 +646,10 @@ impl Simulation {
 
     fn cancel_timer(&mut self, reference: RefId) -> Option<(Micros, MessageId)> {
         let timer = self.drop_timer(reference)?;
+        // The end of a process stops its timers, too.
+        if let Some(process) = process_of(timer.target) {
+            self.touch(Thing::Life(process), false);
+        }
         Some((self.left(timer.due), timer.id))
     }
 

@@ -6,6 +6,7 @@ use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
 use crate::op::Item;
 use crate::process::State;
+use crate::rng::Rng;
 use crate::strategy::{Profile, Trail};
 use crate::trace::{Event, Place};
 
@@ -66,9 +67,16 @@ impl Simulation {
         }
     }
 
-    /// A number for the program under test, from its own stream.
+    /// A number for the program under test. Each process draws from a stream of its own: what others do first does not
+    /// matter.
     pub fn random(&mut self) -> u64 {
-        self.program.next_u64()
+        let Some(process) = self.running().filter(|&process| self.get(process).is_some()) else {
+            return self.program.next_u64();
+        };
+        let entry = self.expect(process);
+        entry.draws += 1;
+        let nth = entry.draws;
+        Rng::of(self.config.seed, self.family.lineage(process).0, nth)
     }
 
     /// A choice of who injects faults: one of `count` things, of which 0 is nothing. Not a step.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::connections::Way;
 use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
+use crate::causality::Thing;
 use crate::ids::{MAIN, MessageId, NodeId, ProcessId, RefId};
 use crate::network::{Channel, ChannelKey, ChannelState, Content, Network, Packet};
 use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target, Wait};
@@ -61,6 +62,7 @@ impl Simulation {
         } else {
             None
         };
+        let cause = self.cause(key.to);
         let latency = if wired { self.latency(from, node) } else { 0 };
         let packet = Packet {
             id,
@@ -70,6 +72,7 @@ impl Simulation {
             content,
             connection,
             kept: deferred,
+            cause,
         };
         if wired && !deferred && connection.is_none() {
             return self.lost(key, &packet);
@@ -310,7 +313,7 @@ impl Simulation {
     }
 
     /// The process that is reached under an address now.
-    fn receiver(&self, target: Target) -> Option<ProcessId> {
+    pub(super) fn receiver(&self, target: Target) -> Option<ProcessId> {
         match target {
             Target::Process(process) => Some(process),
             Target::Name(node, name) => self.network.node(node).names.get(&name).copied(),
@@ -358,6 +361,13 @@ impl Simulation {
             return;
         };
         let receiver = self.receiver(timer.target);
+        self.touch(Thing::Timer(reference), true);
+        if let Target::Name(node, name) = timer.target {
+            self.touch(Thing::Name(node, name), false);
+        }
+        if let Some(process) = receiver {
+            self.touch(Thing::Life(process), false);
+        }
         match receiver.filter(|&process| self.alive(process)) {
             Some(process) => {
                 self.event(Some(process), Kind::Fire, reference.0, timer.id.0);
@@ -403,6 +413,13 @@ impl Simulation {
     }
 
     fn deliver_too_late(&mut self, id: MessageId, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
+        match monitor {
+            Some(reference) => {
+                self.touch(Thing::Watch(reference), true);
+                self.touch(Thing::Mailbox(to), true);
+            }
+            None => self.touch_exit(from, to, true, ExitClass::Crash),
+        }
         if !self.alive(to) {
             return;
         }
@@ -434,6 +451,8 @@ impl Simulation {
         if self.is_unlinking(to, from) {
             return;
         }
+        self.touch(Thing::tie(from, to), true);
+        self.touch(Thing::Life(to), false);
         self.event(Some(to), Kind::Linked, id.0, u64::from(from.0));
         match self.living(to) {
             Some(entry) => {
@@ -445,6 +464,8 @@ impl Simulation {
 
     /// A process on another node has taken its link back.
     fn deliver_unlink(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
+        self.touch(Thing::tie(from, to), true);
+        self.touch(Thing::Life(to), false);
         self.event(Some(to), Kind::Unlinked, id.0, u64::from(from.0));
         if let Some(entry) = self.living(to) {
             entry.links.remove(&from);
@@ -453,6 +474,7 @@ impl Simulation {
 
     /// A process on another node gives one here a group leader.
     fn deliver_leader(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
+        self.touch(Thing::World, true);
         self.event(Some(to), Kind::Led, id.0, u64::from(from.0));
         if let Some(entry) = self.living(to) {
             entry.led = Some(id);
@@ -473,9 +495,11 @@ impl Simulation {
 
     /// A process on another node wants to watch one here. It may have taken that back meanwhile.
     fn deliver_monitor(&mut self, id: MessageId, reference: RefId, from: ProcessId, to: Target) {
+        self.touch(Thing::Watch(reference), false);
         if !self.watches(from, reference) {
             return;
         }
+        self.touch_watched(to);
         let found = self.receiver(to).filter(|&process| self.get(process).is_some());
         self.event(found, Kind::Watched, id.0, reference.0);
         match found {
@@ -497,6 +521,8 @@ impl Simulation {
         if self.get(child).is_none_or(|entry| entry.state != State::Unborn) {
             return;
         }
+        self.touch(Thing::Acts(child), true);
+        self.causality.enabled(child);
         self.release(child, Op::Start);
         let content = Content::Spawned {
             reference,
@@ -540,11 +566,12 @@ impl Simulation {
 
     /// Whether what one process sends another is delivered in a step of its own. Otherwise the delivery is part of the
     /// sending and no event.
-    fn apart(&self, from: ProcessId, to: ProcessId) -> bool {
+    pub(super) fn apart(&self, from: ProcessId, to: ProcessId) -> bool {
         self.home(from) != self.home(to) || (self.config.async_delivery && from != to)
     }
 
     fn deliver_message(&mut self, from: ProcessId, id: MessageId, target: Target) {
+        self.touch_target(target);
         let (receiver, item) = match target {
             Target::Process(process) => (Some(process), Item::Term(id)),
             Target::Name(node, name) => (self.network.node(node).names.get(&name).copied(), Item::Parked(id)),
@@ -571,6 +598,7 @@ impl Simulation {
     }
 
     fn deliver_exit(&mut self, from: ProcessId, to: ProcessId, link: bool, class: ExitClass, death: Death) {
+        self.touch_exit(from, to, link, class);
         let Some(process) = self.living(to) else { return };
         if link && !process.links.remove(&from) {
             return;
@@ -589,6 +617,8 @@ impl Simulation {
     }
 
     fn deliver_down(&mut self, to: ProcessId, reference: RefId, item: Item) {
+        self.touch(Thing::Watch(reference), true);
+        self.touch(Thing::Mailbox(to), true);
         if !self.alive(to) || !self.watches(to, reference) {
             return;
         }
@@ -613,6 +643,8 @@ impl Simulation {
 
     /// Puts something in a mailbox and wakes its owner if it waits.
     pub(super) fn drop_in(&mut self, to: ProcessId, item: Item) {
+        self.touch(Thing::Mailbox(to), true);
+        self.causality.arrived(to);
         let process = self.expect(to);
         process.inbox.push(item);
         if process.state == State::Waiting && !process.is_suspended() {
@@ -629,6 +661,7 @@ impl Simulation {
 
     /// Kills a process: whatever it had announced never happens.
     pub(super) fn kill(&mut self, process: ProcessId, death: Death, class: ExitClass) {
+        self.touch_stopped(process);
         if self.is_ending(process) {
             return;
         }
@@ -662,6 +695,7 @@ impl Simulation {
         let Some(process) = self.processes[me.0 as usize].take() else {
             return Vec::new();
         };
+        self.touch_end(me, &process);
         self.forget(me, &process);
         self.just_ended.add(self.clock.now(), me, &process);
         let mut notices = Vec::new();

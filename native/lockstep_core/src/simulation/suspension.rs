@@ -1,6 +1,7 @@
 //! Processes that keep others from taking steps.
 
 use super::{Ready, Simulation};
+use crate::causality::Thing;
 use crate::ids::ProcessId;
 use crate::op::{Grant, Op, Refusal, Wait};
 use crate::process::State;
@@ -10,6 +11,8 @@ impl Simulation {
     pub(super) fn suspend(&mut self, me: ProcessId, other: ProcessId, once: bool) -> Grant {
         self.arrive_all(me, other);
         self.event(Some(me), Kind::Suspend, u64::from(other.0), u64::from(once));
+        self.touch_stopped(other);
+        self.touch(Thing::Life(other), false);
         let near = self.home(me) == self.home(other);
         if me == other || !near || !self.alive(other) {
             return Grant::Refused(Refusal::Noproc);
@@ -26,6 +29,8 @@ impl Simulation {
 
     pub(super) fn resume(&mut self, me: ProcessId, other: ProcessId) -> Grant {
         self.event(Some(me), Kind::Resume, u64::from(other.0), 0);
+        self.touch_stopped(other);
+        self.touch(Thing::Life(other), false);
         let process = self.expect(me);
         let Some(count) = process.suspending.get_mut(&other) else {
             return Grant::Refused(Refusal::Noproc);
@@ -83,7 +88,8 @@ impl Simulation {
         if process.is_suspended() {
             return;
         }
-        match process.state {
+        self.causality.enabled(other);
+        match self.expect(other).state {
             State::Enabled(_) => self.queue.push_back(Ready::Run(other)),
             State::Waiting => self.resume_wait(other),
             // One that is held back comes to the queue by itself.
