@@ -23,7 +23,7 @@ defmodule Lockstep.Options do
     ],
     strategy: [
       type: :strategy,
-      default: :random,
+      default: :portfolio,
       doc:
         "who makes the choices: `:portfolio`, one of the following for each seed; `:random`, any event is as likely; " <>
           "`:pos`, by random priorities, for independent races; `:pct` or `{:pct, depth}`, by priorities that change " <>

@@ -52,7 +52,7 @@ defmodule Lockstep.CaseTest do
       describe "grouped" do
         setup %{from_setup: :fresh}, do: %{from_describe: true}
 
-        @tag lockstep: [seeds: 7]
+        @tag lockstep: [seeds: 7, strategy: :random]
         test "a", %{all: all, from_describe: true, from_setup: state} do
           Lockstep.Support.Tally.add(all, 2)
           assert Process.get(:runs) == 1
@@ -131,7 +131,7 @@ defmodule Lockstep.CaseTest do
 
     defmodule Failing do
       use Lockstep.Case
-      @tag lockstep: [seeds: 3..9]
+      @tag lockstep: [seeds: 3..9, strategy: :pos]
       test "fails" do
         send(self(), :hello)
         value = [1, 2]
@@ -146,8 +146,8 @@ defmodule Lockstep.CaseTest do
     assert output =~ "left:  [1, 2]"
     assert output =~ "right: [1, 3]"
     assert output =~ "test/lockstep/case_test.exs:#{line + 3}: (test)"
-    assert output =~ "seed 3, run 1 of 7, strategy :random"
-    assert output =~ ~r/LOCKSTEP_SEED=3 mix test test\/lockstep\/case_test.exs:#{line}\n\n/
+    assert output =~ "seed 3, run 1 of 7, strategy :pos"
+    assert output =~ ~r/LOCKSTEP_SEED=3 LOCKSTEP_STRATEGY=pos mix test test\/lockstep\/case_test.exs:#{line}\n\n/
     refute output =~ "__lockstep__"
     refute output =~ "overridable"
   end

@@ -32,6 +32,9 @@ defmodule Lockstep.FailuresTest do
     failure
   end
 
+  # Each seed is to be one failure, not that of the run that comes before all seeds.
+  defp plain, do: [shrink: false, strategy: :random]
+
   describe "store" do
     test "keeps what a replay and a report need", %{tmp_dir: dir, test: test} do
       failure = fail(dir, max_stall: 50, nodes: [:a, :b], faults: [pause: [max: 1], latency: 0..5], fail_on: [:crash])
@@ -65,7 +68,7 @@ defmodule Lockstep.FailuresTest do
       [{one, bytes}, {one, bytes}, {other, _}] =
         for seed <- [1, 1, 2] do
           Process.delete({Runner, :calls})
-          {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir, shrink: false)
+          {:failed, failure} = Runner.explore(&__MODULE__.named/0, [seed: seed, failures: dir] ++ plain())
           {failure.file, File.read!(failure.file)}
         end
 
@@ -83,7 +86,7 @@ defmodule Lockstep.FailuresTest do
 
     test "keeps the newest 100", %{tmp_dir: dir} do
       for seed <- 1..102 do
-        {:failed, failure} = Runner.explore(&__MODULE__.named/0, seed: seed, failures: dir, shrink: false)
+        {:failed, failure} = Runner.explore(&__MODULE__.named/0, [seed: seed, failures: dir] ++ plain())
         Process.delete({Runner, :calls})
         File.touch!(failure.file, seed)
       end

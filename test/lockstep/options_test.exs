@@ -19,7 +19,7 @@ defmodule Lockstep.OptionsTest do
     test "fills in the defaults" do
       options = valid([])
       assert options.seeds == 1..100
-      assert options.strategy == :random
+      assert options.strategy == :portfolio
       assert options.max_steps == 100_000
       assert options.max_virtual_time == 3_600_000
       assert options.max_stall == 100

@@ -19,7 +19,7 @@ defmodule Lockstep.SometimesTest do
     summary = Runner.run(fn -> Lockstep.sometimes("drew one", draw() == 1) end, seeds: 40)
     assert %{"drew one" => met} = summary.sometimes
     assert met in 1..39
-    assert to_string(summary) =~ ~r/of virtual time; of 40 runs, "drew one" in #{met}$/
+    assert to_string(summary) =~ ~r/of virtual time; .*; of 40 runs, "drew one" in #{met}$/
   end
 
   test "a run counts once, however often it meets the condition" do

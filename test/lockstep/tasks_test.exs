@@ -42,7 +42,7 @@ defmodule Lockstep.TasksTest do
   defmodule SeatsTest do
     use Lockstep.Case, async: true
 
-    @tag lockstep: [seeds: 1..500, shrink: false]
+    @tag lockstep: [seeds: 1..500, strategy: :random, shrink: false]
     test "the last seat is sold once" do
       start_supervised!({Seats, 1})
       1..2 |> Enum.map(fn _clerk -> Task.async(&Seats.sell/0) end) |> Task.await_many()

@@ -9,7 +9,8 @@ defmodule Lockstep.Cluster.DurationsTest do
 
     for seed <- 1..300, into: MapSet.new() do
       Runner.run(fn -> Cluster.duration(options) |> then(&Lockstep.host(fn -> send(test, {seed, &1}) end)) end,
-        seeds: [seed]
+        seeds: [seed],
+        strategy: :random
       )
 
       receive(do: ({^seed, time} -> time))
@@ -43,7 +44,8 @@ defmodule Lockstep.Cluster.DurationsTest do
     test = self()
 
     Runner.run(fn -> catch_error(Cluster.duration(options)) |> then(&Lockstep.host(fn -> send(test, &1) end)) end,
-      seeds: 1
+      seeds: 1,
+      strategy: :random
     )
 
     receive(do: (error -> error))

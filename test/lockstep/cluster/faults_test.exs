@@ -62,7 +62,9 @@ defmodule Lockstep.Cluster.FaultsTest do
       raise "to be recorded"
     end
 
-    {:failed, %Failure{result: result}} = Runner.explore(work, seeds: [seed], faults: faults, shrink: false)
+    # Seed by seed, without the run before all of them.
+    options = [seeds: [seed], strategy: :random, faults: faults, shrink: false]
+    {:failed, %Failure{result: result}} = Runner.explore(work, options)
 
     for event <- result.events,
         event.kind in ~w(partition cut crash_node pause_node disconnect set_latency access)a,
@@ -201,6 +203,7 @@ defmodule Lockstep.Cluster.FaultsTest do
           {:failed, failure} =
             Runner.explore(fn -> stores(&ask/2).() && raise("recorded") end,
               seeds: [seed],
+              strategy: :random,
               faults: @once,
               shrink: false
             )

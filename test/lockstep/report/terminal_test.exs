@@ -65,7 +65,7 @@ defmodule Lockstep.Report.TerminalTest do
           :ok
         end
 
-        @tag lockstep: [seed: 1]
+        @tag lockstep: [seed: 1, strategy: :random]
         test "does not begin", do: :ok
       end
 
@@ -73,7 +73,9 @@ defmodule Lockstep.Report.TerminalTest do
       assert output =~ "** (RuntimeError) not set up"
       assert output =~ ~r/call \{:get, fn.*\} to/
       assert output =~ ~r/\| fails here .*terminal_test\.exs:\d+/
-      assert output =~ ~r/LOCKSTEP_SEED=1 mix test test\/lockstep\/report\/terminal_test.exs:\d+\n/
+
+      assert output =~
+               ~r/LOCKSTEP_SEED=1 LOCKSTEP_STRATEGY=random mix test test\/lockstep\/report\/terminal_test.exs:\d+\n/
     end
   end
 end
