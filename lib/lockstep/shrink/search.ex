@@ -27,7 +27,7 @@ defmodule Lockstep.Shrink.Search do
           steps_left: integer(),
           best: run() | nil,
           replays: non_neg_integer(),
-          known: %{plan() => :same | :other | :pass}
+          known: %{binary() => :same | :other | :pass}
         }
 
   @doc "Whether there is something left of the budget."
@@ -84,22 +84,27 @@ defmodule Lockstep.Shrink.Search do
   @doc "Runs a plan and says how that ended: the same failure, with the run; another; or none."
   @spec attempt(t(), plan()) :: {{:same, run()} | :same | :other | :pass | :unknown, t()}
   def attempt(search, plan) do
+    key = key(plan)
+
     cond do
-      is_map_key(search.known, plan) -> {search.known[plan], search}
+      is_map_key(search.known, key) -> {search.known[key], search}
       not open?(search) -> {:unknown, search}
-      true -> search |> run({:guided, plan}) |> judge(plan)
+      true -> search |> run({:guided, plan}) |> judge(plan, key)
     end
   end
 
-  defp judge({result, search}, plan) do
+  # Plans can be long, and hundreds are tried.
+  defp key(plan), do: plan |> :erlang.term_to_binary() |> :erlang.md5()
+
+  defp judge({result, search}, plan, key) do
     case Signature.of(result) do
-      :ok -> learn(search, plan, :pass, :pass)
-      signature when signature == search.signature -> learn(search, plan, :same, {:same, measured(plan, result)})
-      _ -> learn(search, plan, :other, :other)
+      :ok -> learn(search, key, :pass, :pass)
+      signature when signature == search.signature -> learn(search, key, :same, {:same, measured(plan, result)})
+      _ -> learn(search, key, :other, :other)
     end
   end
 
-  defp learn(search, plan, verdict, answer), do: {answer, %{search | known: Map.put(search.known, plan, verdict)}}
+  defp learn(search, key, verdict, answer), do: {answer, %{search | known: Map.put(search.known, key, verdict)}}
 
   @doc "A run with its plan and its cost."
   @spec measured(plan(), Simulation.Result.t()) :: run()

@@ -135,3 +135,24 @@ impl View<'_> {
         NODE.named(self.symbols.name(self.network.node(node).symbol))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_left_out_between_two_draws_renames_nobody() {
+        let (mut all, mut fewer) = (Family::default(), Family::default());
+        for family in [&mut all, &mut fewer] {
+            family.born(None);
+            family.drawn(ProcessId(0));
+        }
+        all.born(Some(ProcessId(0)));
+        for family in [&mut all, &mut fewer] {
+            family.drawn(ProcessId(0));
+            family.born(Some(ProcessId(0)));
+        }
+        assert_eq!(all.lineage(ProcessId(2)), fewer.lineage(ProcessId(1)));
+        assert_ne!(all.lineage(ProcessId(1)), fewer.lineage(ProcessId(1)));
+    }
+}
