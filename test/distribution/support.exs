@@ -104,5 +104,5 @@ defmodule Distribution.Support do
   def lists(nodes), do: for(node <- nodes, do: Cluster.run(node, fn -> Enum.sort(Node.list()) end))
 
   @doc "Lets enough time pass for all that is under way to arrive, whoever is held back."
-  def settle, do: Process.sleep(5_000)
+  def settle, do: Process.sleep(10_000)
 end
