@@ -207,6 +207,14 @@ impl Causality {
         }
     }
 
+    /// What happens now comes after all else by decree: it races with nothing.
+    pub(crate) fn comes_last(&mut self) {
+        self.close();
+        if let Some(journal) = &mut self.journal {
+            journal.jump();
+        }
+    }
+
     /// From now on a journal is kept.
     pub(crate) fn keep(&mut self, journal: Box<Journal>) {
         self.journal = Some(journal);

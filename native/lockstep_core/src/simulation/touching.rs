@@ -241,6 +241,9 @@ impl Simulation {
         let last = |index: usize| count > 1 && self.ends_the_run(self.queue[index]);
         let places: Vec<usize> = (0..count).filter(|&index| !last(index)).collect();
         let actors: Vec<Actor> = places.iter().map(|&index| view.actor_of(self.queue[index])).collect();
+        if places.iter().any(|&index| self.ends_the_run(self.queue[index])) {
+            self.causality.comes_last();
+        }
         let (explorer, journal) = (self.explorer.as_mut()?, self.causality.journal()?);
         match explorer.choose(&actors, journal) {
             Choice::Go(index) => Some(self.choices.decided(places[index], count, max_stall)),
