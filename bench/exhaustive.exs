@@ -1,6 +1,6 @@
 # How many interleavings a second? Three processes that touch a shared table three times each, all of them run once.
 #
-#     MIX_ENV=test mix run bench/exhaustive.exs
+#     MIX_ENV=test ERL_FLAGS="+S 1 +sbwt none" mix run bench/exhaustive.exs
 Lockstep.start()
 
 defmodule Bench.Exhaustive do
@@ -9,7 +9,7 @@ defmodule Bench.Exhaustive do
   @processes 3
   @accesses 3
 
-  # About 35 steps: the table, the processes, their accesses, what they say when they are done, and their ends.
+  # The table, the processes, their accesses, what they say when they are done, and their ends.
   def program do
     main = self()
     table = :ets.new(:shared, [:public])
@@ -25,10 +25,17 @@ end
 
 # Warm: the code under test is instrumented and loaded.
 Lockstep.Runner.run(&Bench.Exhaustive.program/0, strategy: :exhaustive, max_runs: 10, shrink: false)
-{micros, summary} = :timer.tc(fn -> Lockstep.Runner.run(&Bench.Exhaustive.program/0, strategy: :exhaustive) end)
+options = [strategy: :exhaustive, shrink: false]
+:erlang.statistics(:runtime)
+{micros, summary} = :timer.tc(fn -> Lockstep.Runner.run(&Bench.Exhaustive.program/0, options) end)
+{_total, cpu_ms} = :erlang.statistics(:runtime)
 
 IO.puts(summary)
 
 IO.puts(
   "#{div(summary.steps, summary.runs)} steps each, #{round(summary.runs * 1_000_000 / micros)} interleavings a second"
 )
+
+# On a machine that does other things as well, this is what says how fast it is. Without `+sbwt none` it counts the
+# waiting of idle schedulers, too.
+IO.puts("#{round(summary.runs * 1000 / cpu_ms)} interleavings a second of CPU time")
