@@ -21,7 +21,7 @@ defmodule Lockstep.Native do
   @typedoc "What an operation came to; its shape depends on the operation."
   @type grant :: term()
   @typedoc "Whose turn it is: the caller's, another process's, or nobody's because the run is over."
-  @type next :: {:go, grant()} | {:pass, pid(), grant()} | {:over, pid()} | {:error, atom()}
+  @type next :: {:go, grant()} | {:pass, pid(), grant()} | {:over, pid()} | {:choose, pid()} | {:error, atom()}
 
   @doc false
   def load do
@@ -269,6 +269,14 @@ defmodule Lockstep.Native do
   def processes(_session), do: err()
   @spec events(session()) :: [tuple()]
   def events(_session), do: err()
+  @typedoc "`{kind, process, lineage, object, identity, write?}`, see `Lockstep.Strategy.Event`."
+  @type offered :: {atom(), id() | nil, natural(), term(), natural(), boolean()}
+  @doc "What there is to choose from under the strategy `:outside`, the longest stall, and the next deadlines."
+  @spec offer(session()) :: {[offered()], max_stall :: natural(), upcoming :: [natural()]} | nil
+  def offer(_session), do: err()
+  @doc "Makes the choice that `{:choose, warden}` has asked for; a stall of 0 lets the event happen."
+  @spec answer(session(), index :: natural(), stall :: natural()) :: next()
+  def answer(_session, _index, _stall), do: err()
   @typedoc "A strategy as the core knows it. What `:profile` is for, see `profile/1`."
   @type strategy ::
           :random

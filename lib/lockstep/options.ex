@@ -30,7 +30,8 @@ defmodule Lockstep.Options do
           "`depth - 1` times, for long delays (depth 3 unless given); `:surw`, the orders of contended events uniformly; " <>
           "`:fifo`, first come, first served; `:exhaustive`, every interleaving once, instead of seeds, without stalls and " <>
           "latencies, or `{:exhaustive, preemptions: 2}` (or `delays:`), all schedules that leave a process which could go " <>
-          "on at most so often; `{:replay, choices}`, a stored choice log"
+          "on at most so often; `{:replay, choices}`, a stored choice log; a module of one's " <>
+          "own or `{module, args}`, see `Lockstep.Strategy`"
     ],
     max_runs: [
       type: :pos_integer,

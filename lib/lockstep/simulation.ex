@@ -6,7 +6,7 @@ defmodule Lockstep.Simulation do
   alias Lockstep.{Native, WatchdogError}
   alias Lockstep.Runner.Strategies
   alias Lockstep.Runtime.{Base, Call, Context, Stack}
-  alias Lockstep.Simulation.{Result, Verdict}
+  alias Lockstep.Simulation.{Outside, Result, Verdict}
 
   @control :nonode@nohost
   @microseconds 1000
@@ -23,7 +23,7 @@ defmodule Lockstep.Simulation do
           optional(:profile) => binary() | nil,
           optional(:stacks) => [{step :: pos_integer(), process :: non_neg_integer()}],
           seed: non_neg_integer(),
-          strategy: Native.strategy() | {:explore, Native.explorer()},
+          strategy: Native.strategy() | module() | {module(), args :: term()} | {:explore, Native.explorer()},
           max_steps: pos_integer(),
           max_virtual_time: pos_integer(),
           max_stall: non_neg_integer(),
@@ -74,12 +74,22 @@ defmodule Lockstep.Simulation do
     context = context(session, store, config)
     Base.spawn(context, 0, @control, main(fun, config.nodes))
     state = %{session: session, store: store, config: config, main: nil, progress: {0, now()}, reductions: nil}
-    hand_over(Native.begin(session))
-    state = watch(state)
+    state = state |> begin() |> watch_on()
     result = Verdict.result(state, &stop/1)
     if explorer = explorer(config), do: :ok = Native.explored(session, explorer)
     Native.close(session)
     result
+  end
+
+  defp begin(state) do
+    case Outside.init(state.config) do
+      {:ok, strategy} ->
+        hand_over(Native.begin(state.session))
+        Map.put(state, :strategy, strategy)
+
+      {:error, error} ->
+        {:stuck, Map.put(state, :stuck, error)}
+    end
   end
 
   # It chooses among the events, and knows what the runs before were.
@@ -111,7 +121,7 @@ defmodule Lockstep.Simulation do
   defp settings(config) do
     %{
       seed: config.seed,
-      strategy: if(explorer(config), do: :fifo, else: config.strategy),
+      strategy: strategy(config),
       profile: config[:profile],
       max_steps: config.max_steps,
       max_virtual_time: config.max_virtual_time * @microseconds,
@@ -127,6 +137,14 @@ defmodule Lockstep.Simulation do
     }
   end
 
+  defp strategy(config) do
+    cond do
+      explorer(config) -> :fifo
+      Strategies.custom(config.strategy) -> :outside
+      true -> config.strategy
+    end
+  end
+
   defp main(fun, nodes) do
     fn ->
       if nodes != [], do: Lockstep.Cluster.start_nodes(nodes)
@@ -135,6 +153,7 @@ defmodule Lockstep.Simulation do
   end
 
   defp hand_over({:pass, pid, grant}), do: send(pid, {:"$lockstep_turn", grant})
+  defp hand_over({:choose, _warden}), do: send(self(), :"$lockstep_choose")
   defp hand_over({:over, _warden}), do: send(self(), :"$lockstep_over")
 
   # A process that was killed from outside dies while another is at its step.
@@ -151,6 +170,9 @@ defmodule Lockstep.Simulation do
       {:"$lockstep_main", main} ->
         watch(%{state | main: main})
 
+      :"$lockstep_choose" ->
+        state |> choose() |> watch_on()
+
       :"$lockstep_over" ->
         state
 
@@ -159,6 +181,17 @@ defmodule Lockstep.Simulation do
         exit(:shutdown)
     after
       max(div(state.config.watchdog, 10), 10) -> state |> look() |> watch_on()
+    end
+  end
+
+  defp choose(state) do
+    case Outside.choose(state.session, state.strategy) do
+      {:ok, next, strategy} ->
+        hand_over(next)
+        %{state | strategy: strategy}
+
+      {:error, error} ->
+        {:stuck, Map.put(state, :stuck, error)}
     end
   end
 

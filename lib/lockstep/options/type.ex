@@ -3,7 +3,7 @@ defmodule Lockstep.Options.Type do
   # The types of the option table. `cast/2` takes Elixir values, `parse_*/1` the text of an environment variable;
   # both answer `{:ok, value}` or `{:error, text}`, where the text says what would have been right.
 
-  alias Lockstep.Runner.Exhaustive
+  alias Lockstep.Runner.{Exhaustive, Strategies}
 
   @strategies [:random, :fifo, :pos, :surw, :pct, :portfolio]
   @max_depth 1_000
@@ -33,8 +33,9 @@ defmodule Lockstep.Options.Type do
   def cast(:strategy, {:pct, _}),
     do: {:error, "the depth is how many orders between events a bug takes, an integer from 1 on, such as {:pct, 3}"}
 
-  def cast(:strategy, _),
-    do: {:error, "expected #{list(@strategies)}, {:pct, depth}, :exhaustive or {:replay, choices}"}
+  def cast(:strategy, strategy) do
+    if Strategies.custom(strategy), do: {:ok, strategy}, else: {:error, strategy_expected(strategy)}
+  end
 
   def cast(:pos_integer, number) when is_integer(number) and number > 0, do: {:ok, number}
   def cast(:pos_integer, _), do: {:error, "expected a positive integer"}
@@ -75,6 +76,19 @@ defmodule Lockstep.Options.Type do
     else
       some_of_error(allowed)
     end
+  end
+
+  defp strategy_expected({module, _args}) when is_atom(module), do: strategy_expected(module)
+
+  defp strategy_expected(module) when is_atom(module) do
+    case Atom.to_string(module) do
+      "Elixir." <> name -> "#{name} is no module with init/3 and schedule/2, see Lockstep.Strategy"
+      _ -> strategy_expected("")
+    end
+  end
+
+  defp strategy_expected(_) do
+    "expected #{list(@strategies)}, {:pct, depth}, :exhaustive or {:replay, choices}"
   end
 
   defp some_of_error(allowed), do: {:error, "expected a list of some of #{list(allowed)}"}

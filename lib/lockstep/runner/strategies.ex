@@ -2,7 +2,7 @@ defmodule Lockstep.Runner.Strategies do
   @moduledoc false
   # Which strategy a seed has, and how strategies are written.
 
-  alias Lockstep.Native
+  alias Lockstep.{Native, Strategy}
   alias Lockstep.Report.Time
 
   @default_depth 3
@@ -24,14 +24,20 @@ defmodule Lockstep.Runner.Strategies do
   @spec profile?(Native.strategy()) :: boolean()
   def profile?(:surw), do: true
   def profile?({:pct, _depth}), do: true
-  def profile?(_strategy), do: false
+  def profile?(strategy), do: custom(strategy) != nil
+
+  @doc "A strategy written in Elixir, with its arguments; `nil` for one of the core's."
+  @spec custom(term()) :: {module(), args :: term()} | nil
+  def custom({module, args}), do: if(Strategy.implemented?(module), do: {module, args})
+  def custom(module), do: if(Strategy.implemented?(module), do: {module, []})
 
   @doc "The strategy as `LOCKSTEP_STRATEGY` takes it."
   @spec variable(asked()) :: String.t()
   def variable({:pct, depth}), do: "pct:#{depth}"
   def variable({:replay, choices}), do: "replay:#{Enum.join(choices, ",")}"
   def variable({:exhaustive, [{kind, most}]}), do: "exhaustive:#{kind}:#{most}"
-  def variable(name) when is_atom(name), do: Atom.to_string(name)
+  def variable(name) when is_atom(name), do: name |> Atom.to_string() |> String.replace_prefix("Elixir.", "")
+  def variable(other), do: inspect(other)
 
   @doc "In words: what was asked for, and in parentheses what a seed had of it."
   @spec describe(asked() | String.t(), Native.strategy() | nil) :: String.t()

@@ -255,11 +255,13 @@ defmodule Lockstep.Runner.Sweep do
     end
   end
 
-  # What the replaying line has to say about the strategy. A stored choice log is in the source already.
+  # What the replaying line has to say about the strategy. A stored choice log is in the source already, and so is
+  # a strategy written in Elixir.
   defp strategy_to_set(%{asked: {:replay, _choices}}, _options), do: nil
   defp strategy_to_set(%{chosen: {:replay, _choices} = replay}, _options), do: replay
 
   defp strategy_to_set(%{asked: strategy}, options) do
-    if strategy != Options.default(:strategy) or :strategy in options.overridden, do: strategy
+    if strategy != Options.default(:strategy) or :strategy in options.overridden,
+      do: unless(Strategies.custom(strategy), do: strategy)
   end
 end

@@ -21,6 +21,12 @@ defmodule Lockstep.Runtime.Turn do
     wait()
   end
 
+  # The warden makes the choice, and hands the turn on.
+  def take({:choose, warden}) do
+    send(warden, :"$lockstep_choose")
+    wait()
+  end
+
   def take({:error, :foreign}) do
     raise ArgumentError, "the process is not one of this run; processes of the host cannot take part in it"
   end

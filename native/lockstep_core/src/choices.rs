@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::ids::ProcessId;
-use crate::strategy::{Candidates, Profile, Strategy, Trail};
+use crate::strategy::{Answer, Candidates, Profile, Strategy, Trail};
 
 /// Asks the strategy for each choice and keeps the choice log.
 ///
@@ -12,6 +12,8 @@ use crate::strategy::{Candidates, Profile, Strategy, Trail};
 pub struct Choices {
     strategy: Box<dyn Strategy>,
     log: Option<Vec<u64>>,
+    /// Whether the next choice has still to be made outside.
+    asks: bool,
 }
 
 /// What is to happen next.
@@ -27,6 +29,7 @@ impl Choices {
     /// Choices made by `strategy`, logged if `record`.
     pub fn new(strategy: Box<dyn Strategy>, record: bool) -> Self {
         Choices {
+            asks: strategy.is_outside(),
             strategy,
             log: record.then(Vec::new),
         }
@@ -48,6 +51,7 @@ impl Choices {
             self.strategy.forced(candidates);
             return Decision::Run(0);
         }
+        self.asks = self.strategy.is_outside();
         let choices = if max_stall > 0 { 2 * count } else { count };
         let choice = self.strategy.schedule(candidates, choices).min(choices - 1);
         self.write(choice as u64);
@@ -85,6 +89,17 @@ impl Choices {
         let choice = self.strategy.fault(count).min(count - 1);
         self.write(choice);
         choice
+    }
+
+    /// Whether a choice cannot be made before it was made outside.
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// The next choice, which was made outside.
+    pub fn answer(&mut self, answer: Answer) {
+        self.asks = false;
+        self.strategy.answer(answer);
     }
 
     /// Tells the strategy that a process has taken what was in its mailbox.

@@ -36,5 +36,5 @@ pub use op::{
     PartitionMode, Refusal, Request, Scope, Setting, Subscription, SystemReason, Target, Wait,
 };
 pub use rng::{Rng, Stream};
-pub use simulation::{Activity, Config, Load, Misuse, Next, Outcome, Simulation};
+pub use simulation::{Activity, Config, Load, Misuse, Next, Offer, Offered, Outcome, Simulation};
 pub use trace::{Event, Kind, Place, TRACE_VERSION, Trace};

@@ -38,6 +38,7 @@ enum StrategyName {
     Pos,
     Surw,
     Pct(u32),
+    Outside,
     Replay(Vec<u64>),
     Follow(Vec<u64>),
     /// A choice log, of which the trail is kept.
@@ -94,6 +95,7 @@ impl From<StrategyName> for Plan {
             StrategyName::Pos => Plan::Pos,
             StrategyName::Surw => Plan::Surw,
             StrategyName::Pct(depth) => Plan::Pct(depth),
+            StrategyName::Outside => Plan::Outside,
             StrategyName::Replay(choices) => Plan::Replay(choices),
             StrategyName::Follow(choices) => Plan::Follow(choices),
             StrategyName::Along(choices) => Plan::Along(choices),
@@ -111,6 +113,7 @@ impl From<Plan> for StrategyName {
             Plan::Pos => StrategyName::Pos,
             Plan::Surw => StrategyName::Surw,
             Plan::Pct(depth) => StrategyName::Pct(depth),
+            Plan::Outside => StrategyName::Outside,
             Plan::Replay(choices) => StrategyName::Replay(choices),
             Plan::Follow(choices) => StrategyName::Follow(choices),
             Plan::Along(choices) => StrategyName::Along(choices),
@@ -305,6 +308,10 @@ queries! {
         let near = all.filter(|&other| inner.simulation.node_of(other) == home && !inner.simulation.looks_on(other));
         near.filter_map(|process| inner.pids(process).shown).collect::<Vec<_>>()
     };
+    offer() => |env, inner| inner.simulation.offer().map(|offer| {
+        let events: Vec<_> = offer.events.iter().map(|event| terms::offered_term(env, event)).collect();
+        (events, offer.max_stall, offer.upcoming)
+    });
     outcome() => |env, inner| inner.simulation.outcome().map(Verdict::from);
     stats() => |env, inner| (inner.simulation.steps(), inner.simulation.now(), inner.simulation.hash());
     choices() => |env, inner| inner.simulation.choices().to_vec();

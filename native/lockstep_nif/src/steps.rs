@@ -2,7 +2,7 @@
 //!
 //! Each takes the session and the caller's number first, and answers whose turn it is then.
 
-use lockstep_core::strategy::Object;
+use lockstep_core::strategy::{Answer, Object};
 use lockstep_core::{Latency, NodeId, Op, PartitionMode, ProcessId, RefId, Request, Setting, Subscription, Symbol};
 use rustler::{Atom, Decoder, Encoder, Env, LocalPid, NifResult, NifTaggedEnum, NifUnitEnum, Term};
 
@@ -148,6 +148,16 @@ fn yield_turn<'a>(env: Env<'a>, session: &Session, me: u32) -> Term<'a> {
 fn begin<'a>(env: Env<'a>, session: &Session) -> Term<'a> {
     let result = session.with(|inner| {
         let next = inner.simulation.begin()?;
+        terms::next_term(env, inner, None, next)
+    });
+    terms::answer(env, result)
+}
+
+/// Makes the choice that was asked for.
+#[rustler::nif]
+fn answer<'a>(env: Env<'a>, session: &Session, index: usize, stall: u64) -> Term<'a> {
+    let result = session.with(|inner| {
+        let next = inner.simulation.answer(Answer { index, stall })?;
         terms::next_term(env, inner, None, next)
     });
     terms::answer(env, result)

@@ -1,8 +1,9 @@
 //! Operations from terms, answers to terms.
 
+use lockstep_core::strategy::{Actor, Object};
 use lockstep_core::{
-    Activity, AliasMode, Death, DownReason, ExitClass, Farewell, Grant, Item, MessageId, Next, NodeEvent, Notice, Op,
-    ProcessId, RefId, Refusal, SystemReason, Target, Wait,
+    Activity, AliasMode, Death, DownReason, ExitClass, Farewell, Grant, Item, MessageId, Next, NodeEvent, Notice,
+    Offered, Op, ProcessId, RefId, Refusal, SystemReason, Target, Wait,
 };
 use rustler::{Atom, Encoder, Env, LocalPid, NifUnitEnum, Term};
 
@@ -15,6 +16,7 @@ rustler::atoms! {
     go,
     pass,
     over,
+    choose,
     sent,
     parked,
     stuck,
@@ -43,6 +45,10 @@ rustler::atoms! {
     rest,
     lazily,
     nocookie,
+}
+
+mod atoms_of_offers {
+    rustler::atoms! { process, channel, timer, connection, local, world, name, shared, table }
 }
 
 #[derive(Debug, Clone, Copy, NifUnitEnum)]
@@ -150,6 +156,31 @@ pub(crate) fn wait(term: Term<'_>) -> Result<Wait, Fault> {
     }
 }
 
+/// An event that can be chosen: `{kind, process, lineage, object, identity, write?}`.
+pub(crate) fn offered_term<'a>(env: Env<'a>, offered: &Offered) -> Term<'a> {
+    let kind = match offered.actor {
+        Actor::Process(_) => atoms_of_offers::process(),
+        Actor::Channel(..) => atoms_of_offers::channel(),
+        Actor::Timer(_) => atoms_of_offers::timer(),
+        Actor::SetUp(..) | Actor::Close(..) => atoms_of_offers::connection(),
+    };
+    let number = offered.candidate.process.map(|process| process.0);
+    let object = object_term(env, offered.candidate.object);
+    let (lineage, identity) = (offered.lineage.0, offered.identity.0);
+    (kind, number, lineage, object, identity, offered.candidate.write).encode(env)
+}
+
+fn object_term<'a>(env: Env<'a>, object: Object) -> Term<'a> {
+    match object {
+        Object::Local => atoms_of_offers::local().encode(env),
+        Object::World => atoms_of_offers::world().encode(env),
+        Object::Process(process) => (atoms_of_offers::process(), process.0).encode(env),
+        Object::Name(node, name) => (atoms_of_offers::name(), node, name).encode(env),
+        Object::Shared(number) => (atoms_of_offers::shared(), number).encode(env),
+        Object::Table { table, entry } => (atoms_of_offers::table(), table, entry).encode(env),
+    }
+}
+
 /// Announces an operation and encodes whose turn it is then.
 pub(crate) fn announce<'a>(env: Env<'a>, inner: &mut Inner, me: ProcessId, op: Op) -> Result<Term<'a>, Fault> {
     let next = inner.simulation.announce(me, op)?;
@@ -164,6 +195,7 @@ pub(crate) fn next_term<'a>(
 ) -> Result<Term<'a>, Fault> {
     Ok(match next {
         Next::Over => (over(), inner.warden).encode(env),
+        Next::Choose => (choose(), inner.warden).encode(env),
         Next::Go(process, grant) => {
             let answer = grant_term(env, inner, grant)?;
             let answer = match inner.simulation.stuck(process) {

@@ -5,6 +5,7 @@ mod connections;
 mod ended;
 mod family;
 mod flow;
+mod offer;
 mod onlooker;
 mod perform;
 mod queries;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ended::JustEnded;
 use self::family::Family;
+pub use self::offer::{Offer, Offered};
 use self::onlooker::Onlooker;
 use crate::causality::{Causality, Cause};
 use crate::choices::{Choices, Decision};
@@ -76,6 +78,8 @@ pub struct Config {
 pub enum Next {
     /// This process goes on, with the answer to what it has announced.
     Go(ProcessId, Grant),
+    /// The next choice is made outside: see [`Simulation::offer`] and [`Simulation::answer`].
+    Choose,
     /// The run is over; see [`Simulation::outcome`].
     Over,
 }
@@ -534,6 +538,9 @@ impl Simulation {
             }
             self.outcome = self.limit();
             if self.outcome.is_none() && self.doomed.is_empty() {
+                if self.asks() {
+                    return Next::Choose;
+                }
                 if let Some((process, grant)) = self.step() {
                     self.held = Some((process, grant));
                 }
@@ -680,12 +687,17 @@ impl Simulation {
         }
     }
 
-    fn choose(&mut self) -> Option<Decision> {
+    /// Whether something falls due soon, and how long a process may be held back now.
+    fn stall_limit(&self) -> (bool, Micros) {
         let next = self.clock.next().map(|due| due - self.clock.now());
         // Holding back the only one that can run matters only if something falls due meanwhile.
         let due_soon = next.is_some_and(|next| next <= self.config.max_stall);
         let matters = self.queue.len() > 1 || due_soon;
-        let max_stall = if matters { self.config.max_stall } else { 0 };
+        (due_soon, if matters { self.config.max_stall } else { 0 })
+    }
+
+    fn choose(&mut self) -> Option<Decision> {
+        let (due_soon, max_stall) = self.stall_limit();
         if self.explorer.is_some() {
             return self.choose_new(max_stall);
         }

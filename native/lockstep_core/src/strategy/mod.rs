@@ -2,6 +2,7 @@
 
 mod fifo;
 mod guided;
+mod outside;
 mod pct;
 mod plan;
 mod pos;
@@ -16,6 +17,7 @@ mod swarm;
 
 pub use fifo::Fifo;
 pub use guided::{Deed, Done, EVERYTHING, Guided, NOTHING, Trail};
+pub use outside::{Answer, Outside};
 pub use pct::Pct;
 pub use plan::Plan;
 pub use pos::Pos;
@@ -232,6 +234,16 @@ pub trait Strategy: std::fmt::Debug + Send {
 
     /// What a fault injector does next: one of `count` things, of which 0 is nothing.
     fn fault(&mut self, count: u64) -> u64;
+
+    /// Whether the choices are made outside: see [`Outside`].
+    fn is_outside(&self) -> bool {
+        false
+    }
+
+    /// The next choice, which was made outside.
+    fn answer(&mut self, answer: Answer) {
+        let _ = answer;
+    }
 
     /// What the strategy has found out about the program.
     fn profile(&self) -> Option<Profile> {

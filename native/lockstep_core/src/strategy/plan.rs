@@ -1,4 +1,4 @@
-use super::{Deed, Fifo, Guided, Lineage, Pct, Pos, Profile, Profiler, Random, Replay, Strategy, Surw};
+use super::{Deed, Fifo, Guided, Lineage, Outside, Pct, Pos, Profile, Profiler, Random, Replay, Strategy, Surw};
 
 /// The strategies by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Plan {
     Surw,
     /// [`Pct`], of a depth.
     Pct(u32),
+    /// [`Outside`].
+    Outside,
     /// [`Replay`], of a choice log.
     Replay(Vec<u64>),
     /// [`Replay`], of a choice log that need not fit.
@@ -59,6 +61,7 @@ impl Plan {
             Plan::Pos => Box::new(Pos::search(seed, profile)),
             Plan::Surw => Box::new(Surw::search(seed, profile)),
             Plan::Pct(depth) => Box::new(Pct::search(seed, depth, profile)),
+            Plan::Outside => Box::new(Outside::new(seed)),
             Plan::Replay(choices) => Box::new(Replay::new(choices)),
             Plan::Follow(choices) => Box::new(Replay::lenient(choices)),
             Plan::Along(choices) => Box::new(Guided::along(choices)),
