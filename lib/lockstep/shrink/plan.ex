@@ -55,6 +55,7 @@ defmodule Lockstep.Shrink.Plan do
 
     search =
       Enum.reduce([:fault, :stall, :latency, :act], search, &leave_out(&2, &1))
+      |> join_stalls()
       |> milder()
       |> let_go_on()
       |> merge()
@@ -74,6 +75,21 @@ defmodule Lockstep.Shrink.Plan do
     end
 
     Minimize.ddmin(some, search, test) |> elem(1)
+  end
+
+  # One stall as long as two.
+  defp join_stalls(search) do
+    stalls = for {{:stall, _, _, _} = deed, index} <- Enum.with_index(search.best.plan), do: {deed, index}
+    pairs = Enum.zip(stalls, Enum.drop(stalls, 1))
+
+    Enum.reduce_while(pairs ++ Enum.map(pairs, fn {one, other} -> {other, one} end), search, fn pair, search ->
+      {joined?, search} = Search.try(search, join(search.best.plan, pair))
+      if joined?, do: {:halt, join_stalls(search)}, else: {:cont, search}
+    end)
+  end
+
+  defp join(plan, {{{:stall, who, at, length}, longer}, {{:stall, _, _, more}, gone}}) do
+    plan |> List.replace_at(longer, {:stall, who, at, length + more}) |> List.delete_at(gone)
   end
 
   # What has to stay, in a milder form.
