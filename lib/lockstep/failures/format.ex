@@ -71,7 +71,7 @@ defmodule Lockstep.Failures.Format do
 
   defp foreign, do: "is not a failure stored by Lockstep"
 
-  defp other_version(version, map) when version in (@version + 1)..@versions do
+  defp other_version(version, map) when version > @version and version <= @versions do
     by =
       if is_binary(map["lockstep"]) and printable?(map["lockstep"]), do: " by Lockstep #{map["lockstep"]}", else: ""
 
