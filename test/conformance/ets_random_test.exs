@@ -28,7 +28,13 @@ defmodule Conformance.EtsRandomTest do
     for number <- 1..@programs do
       program = program(number)
       native = Task.await(Task.async(fn -> perform(program) end))
-      Lockstep.Runner.run(fn -> program |> perform() |> Outside.tell() end, seeds: [number], escapes: :raise)
+
+      Lockstep.Runner.run(fn -> program |> perform() |> Outside.tell() end,
+        seeds: [number],
+        strategy: :random,
+        escapes: :raise
+      )
+
       inside = receive(do: ({:outcome, outcome} -> outcome))
       assert inside == native, "program #{number} differs\n\n#{difference(program, inside, native)}"
     end

@@ -5,7 +5,7 @@ defmodule Oracle.Inside do
   alias Lockstep.Support.Outside
   alias Oracle.{Scenario, Simulated}
 
-  @options [max_stall: 0, max_virtual_time: 600_000, escapes: :raise]
+  @options [strategy: :random, max_stall: 0, max_virtual_time: 600_000, escapes: :raise]
 
   @doc "The observation of a scenario on simulated nodes with one seed, or the failure of the run."
   def observe(scenario, seed, options \\ []) do

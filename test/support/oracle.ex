@@ -57,7 +57,7 @@ defmodule Lockstep.Support.Oracle do
 
   defp inside(program, seed) do
     # A process that is held back makes short timeouts expire, as an overloaded machine would; this one is idle.
-    Lockstep.Runner.run(program, seeds: [seed], max_stall: 0, escapes: :raise)
+    Lockstep.Runner.run(program, seeds: [seed], strategy: :random, max_stall: 0, escapes: :raise)
 
     receive do
       {:outcome, outcome} -> outcome

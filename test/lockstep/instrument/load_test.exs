@@ -36,7 +36,7 @@ defmodule Lockstep.Instrument.LoadTest do
 
     Outside.listen()
     program = fn -> Outside.tell(apply(:asn1rt_nif, :encode_ber_tlv, [{2, "a"}])) end
-    Lockstep.Runner.run(program, seeds: [1], escapes: :allow)
+    Lockstep.Runner.run(program, seeds: [1], strategy: :random, escapes: :allow)
     assert_receive {:outcome, ^expected}
 
     error = assert_raise Lockstep.Failure, fn -> Lockstep.Runner.run(program, seeds: [1], escapes: :raise) end

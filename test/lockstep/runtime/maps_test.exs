@@ -13,7 +13,7 @@ defmodule Lockstep.Runtime.MapsTest do
 
   defp run(program) do
     Outside.listen()
-    Lockstep.Runner.run(program, seeds: [1])
+    Lockstep.Runner.run(program, seeds: [1], strategy: :random)
     assert_receive {:outcome, outcome}
     outcome
   end

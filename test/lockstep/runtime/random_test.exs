@@ -11,7 +11,7 @@ defmodule Lockstep.Runtime.RandomTest do
     Outside.listen()
 
     for seed <- seeds do
-      Runner.run(fn -> Outside.tell(fun.()) end, seed: seed, escapes: :raise)
+      Runner.run(fn -> Outside.tell(fun.()) end, seed: seed, strategy: :random, escapes: :raise)
       assert_receive {:outcome, drawn}
       drawn
     end
