@@ -5,26 +5,30 @@ defmodule Gallery.IndependentRaces do
 
   @nodes 1..4
 
-  def buggy, do: probe(fn -> :starting end)
-  def fixed, do: probe(fn -> receive do: (:ready -> :ready) end)
+  def buggy, do: probe(fn _pid -> :starting end)
+  def fixed, do: probe(&wait/1)
 
   # A node is ready at once. Each probe has some work to do before it looks, and looks once.
   defp probe(starting) do
     ready = :ets.new(:ready, [:public])
-    probes = for node <- @nodes, do: Task.async(fn -> ask(ready, node, starting) end)
-    nodes = for {probe, node} <- Enum.zip(probes, @nodes), do: fn -> start(ready, node, probe.pid) end
-    together(nodes)
-    assert :ready in Task.await_many(probes, :infinity)
+    nodes = for node <- @nodes, do: {node, spawn_link(fn -> start(ready, node) end)}
+    answers = together(for {node, pid} <- nodes, do: fn -> ask(ready, node, fn -> starting.(pid) end) end)
+    assert :ready in answers
   end
 
-  defp start(ready, node, probe) do
+  defp start(ready, node) do
     :ets.insert(ready, {node})
-    send(probe, :ready)
+    receive do: ({:ready?, probe} -> send(probe, :ready))
   end
 
   defp ask(ready, node, starting) do
     {:ok, log} = Agent.start_link(fn -> [] end)
-    for step <- 1..3, do: Agent.update(log, &[{node, step} | &1])
+    for step <- 1..2, do: Agent.update(log, &[step | &1])
     if :ets.member(ready, node), do: :ready, else: starting.()
+  end
+
+  defp wait(pid) do
+    send(pid, {:ready?, self()})
+    receive do: (:ready -> :ready)
   end
 end

@@ -5,6 +5,8 @@ defmodule Gallery.Table do
   A row is `%{program: description, found: [{strategy, summary}], twin: runs | :failed | nil}`.
   """
 
+  alias Lockstep.Options.Type
+
   @file_name "docs/gallery.md"
   @begin "<!-- the table: mix lockstep.gallery --markdown -->"
   @end_ "<!-- end of the table -->"
@@ -73,7 +75,7 @@ defmodule Gallery.Table do
 
   defp twin(nil), do: ""
   defp twin(:failed), do: "FAILED"
-  defp twin(runs), do: "clean, #{runs}"
+  defp twin(runs), do: "clean, #{runs |> Type.digits() |> String.replace("_", ",")}"
 
   defp name(strategy) when is_atom(strategy), do: Atom.to_string(strategy)
   defp name({name, number}), do: "#{name}:#{number}"
