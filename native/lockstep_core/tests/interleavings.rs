@@ -53,7 +53,8 @@ struct Run<'a> {
     scripts: &'a [Script],
     processes: BTreeMap<ProcessId, State>,
     tags: BTreeMap<MessageId, u8>,
-    ended: usize,
+    /// The main process and those that it starts, in their order: numbers depend on who else is started meanwhile.
+    known: Vec<ProcessId>,
 }
 
 #[derive(Default)]
@@ -144,7 +145,7 @@ impl<'a> Run<'a> {
             scripts,
             processes,
             tags: BTreeMap::new(),
-            ended: 0,
+            known: vec![MAIN],
         }
     }
 
@@ -182,6 +183,7 @@ impl<'a> Run<'a> {
                 let state = self.processes.get_mut(&me).unwrap();
                 let script = if me == MAIN && state.spawns > 0 {
                     state.spawns -= 1;
+                    self.known.push(child);
                     self.scripts[self.scripts.len() - 1 - state.spawns]
                         .iter()
                         .copied()
@@ -216,7 +218,6 @@ impl<'a> Run<'a> {
     }
 
     fn end(&mut self, me: ProcessId) -> Next {
-        self.ended += 1;
         let farewell = self.simulation.finish(me, &[]).unwrap();
         for notice in farewell.ties {
             self.tags.insert(notice.id, SYSTEM);
@@ -275,12 +276,14 @@ impl<'a> Run<'a> {
 
     fn op(&mut self, me: ProcessId) -> Op {
         // Who is started before somebody is who that can know of.
+        let place = self.known.iter().position(|&process| process == me);
         let count = if me == MAIN {
-            self.scripts.len() as u32
+            self.known.len()
         } else {
-            me.0 + 1
+            place.map_or(1, |place| place + 1)
         };
-        let process = |which: u8| ProcessId(u32::from(which) % count);
+        let known = self.known[..count].to_vec();
+        let process = |which: u8| known[usize::from(which) % count];
         let state = self.processes.get_mut(&me).unwrap();
         let reference = |number: u64| RefId((u64::from(me.0 + 1) << 32) | number);
         let object = |entry| Object::Table { table: 1, entry };
