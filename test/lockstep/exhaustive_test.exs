@@ -1,7 +1,8 @@
 defmodule Lockstep.ExhaustiveTest do
   # Small programs whose interleavings are counted by hand, in both deliveries. Where there are few schedules, all of them
   # are run as well, without any reduction: the orders of conflicting events among them are as many.
-  use ExUnit.Case, async: true
+  # What is said on the standard error is the whole VM's.
+  use ExUnit.Case, async: false
   use Lockstep
 
   alias Lockstep.{DeadlockError, NondeterminismError, OptionError, Runner}
@@ -19,7 +20,8 @@ defmodule Lockstep.ExhaustiveTest do
     for {delivery, number} <- expected do
       summary = all(fun, delivery: delivery)
       assert {delivery, summary.exhausted, summary.runs, summary.distinct} == {delivery, :all, number, number}
-      every = all(fun, delivery: delivery, strategy: {:exhaustive, delays: 0xFFFF}, max_runs: @few_schedules)
+      opts = [delivery: delivery, strategy: {:exhaustive, delays: 0xFFFF}, max_runs: @few_schedules]
+      {every, _said} = ExUnit.CaptureIO.with_io(:stderr, fn -> all(fun, opts) end)
       if every.exhausted == :all, do: assert({delivery, every.distinct} == {delivery, number})
     end
   end
@@ -476,9 +478,15 @@ defmodule Lockstep.ExhaustiveTest do
     end
 
     test "says when it is not complete" do
-      summary = all(fn -> writers(3) end, max_runs: 50)
-      assert {summary.exhausted, summary.runs} == {:limit, 50}
-      assert to_string(summary) =~ "not all interleavings explored: 50, then max_runs: ended the search"
+      said =
+        ExUnit.CaptureIO.capture_io(:stderr, fn ->
+          summary = all(fn -> writers(3) end, max_runs: 50)
+          assert {summary.exhausted, summary.runs} == {:limit, 50}
+          assert to_string(summary) =~ "not all interleavings explored: 50, then max_runs: ended the search"
+        end)
+
+      # Also where nobody sees the summary.
+      assert said =~ "lockstep: not all interleavings explored: 50"
     end
 
     test "can be bounded" do
@@ -486,7 +494,8 @@ defmodule Lockstep.ExhaustiveTest do
       # One after the other, whoever begins.
       assert summary.distinct == 2
       assert to_string(summary) =~ ~r/^all \d+ schedules with at most 0 preemptions run, 2 interleavings/
-      summary = all(fn -> writers(2) end, strategy: {:exhaustive, delays: 1}, max_runs: 3)
+      opts = [strategy: {:exhaustive, delays: 1}, max_runs: 3]
+      {summary, _said} = ExUnit.CaptureIO.with_io(:stderr, fn -> all(fn -> writers(2) end, opts) end)
       assert to_string(summary) =~ ~r/^not all of the schedules with at most 1 delay run: 3, then max_runs: ended/
     end
 

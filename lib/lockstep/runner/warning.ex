@@ -22,6 +22,10 @@ defmodule Lockstep.Runner.Warning do
     :ok
   end
 
+  @doc "Says of a search that was to be complete how far it has got."
+  @spec incomplete(Lockstep.Summary.t()) :: :ok
+  def incomplete(summary), do: IO.puts(:stderr, Layout.paragraphs("lockstep: #{summary}", Terminal.text_width()))
+
   defp warn({module, function, arity, location}) do
     text =
       "lockstep: #{EscapeError.describe(module, function, arity, location)}: the same seed may not give the same run. " <>
