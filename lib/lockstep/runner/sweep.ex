@@ -122,8 +122,7 @@ defmodule Lockstep.Runner.Sweep do
       result = simulate(sweep, run, record_all?(sweep))
       sweep = account(sweep, run, result)
       if sweep.total == 1 and result.outcome == :ok, do: Output.print(result.output)
-      TraceFile.write!(sweep.options.trace, sweep.total > 1, seed, result.trace)
-      judge(sweep, run, result)
+      sweep |> traced(run, result) |> judge(run, result)
     end
   end
 
@@ -135,11 +134,16 @@ defmodule Lockstep.Runner.Sweep do
 
     case result.outcome do
       :ok -> {:ok, %{sweep | profile: result.profile}}
-      _failed -> sweep |> account(run, result) |> judge(run, result)
+      _failed -> sweep |> account(run, result) |> traced(run, result) |> judge(run, result)
     end
   end
 
   defp profile(sweep, _needed?), do: {:ok, sweep}
+
+  defp traced(sweep, run, result) do
+    TraceFile.write!(sweep.options.trace, sweep.total > 1, run.seed, result.trace)
+    sweep
+  end
 
   defp judge(sweep, run, result) do
     case verdict(sweep, run, result) do
