@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Distribution do
   # the name that it was started with all the same, and can become alive under no other. The control node is alive.
 
   alias Lockstep.{ClusterError, Native}
-  alias Lockstep.Runtime.{Connections, Context, Services, Turn}
+  alias Lockstep.Runtime.{Context, Services, Turn}
 
   @control :nonode@nohost
 
@@ -88,8 +88,6 @@ defmodule Lockstep.Runtime.Distribution do
   defp finish(_ctx, []), do: {:error, :not_allowed}
   defp finish(%{node: @control}, _made), do: :ok
 
-  defp finish(ctx, _made) do
-    for {node, _id, _hidden?} <- Native.connections(ctx.session, ctx.node), do: Connections.disconnect_node(node)
-    set(ctx, ctx.node, false)
-  end
+  # The core closes the node's connections in the same step.
+  defp finish(ctx, _made), do: set(ctx, ctx.node, false)
 end

@@ -357,6 +357,45 @@ fn of_what_a_node_sent_before_it_crashed_a_prefix_arrives() {
 }
 
 #[test]
+fn a_node_that_leaves_the_distribution_gives_up_all_connections_in_one_step() {
+    let leaver = vec![
+        wait(1),
+        subscribe(),
+        connect(B),
+        wait(S),
+        // Begins to connect to a third node, and would connect to the second one again.
+        send(3),
+        Op::Configure(A, Setting::Alive(false)),
+        send(2),
+        send(3),
+        wait(10 * S),
+    ];
+    let others = vec![subscribe(), wait(S), wait(S), wait(10 * S)];
+    let scripts = [apart(&[A, B, C], vec![]), leaver, others.clone(), others];
+    let seen = results(&scripts, |player| {
+        let kinds = player.simulation.trace_events().iter().map(|event| event.kind);
+        let later = kinds.skip_while(|&kind| kind != Kind::Configure);
+        assert_eq!(later.filter(|&kind| kind == Kind::Connected).count(), 0);
+        assert!(player.simulation.connections(A).is_empty());
+        [1, 2, 3].map(|process| news(player, process))
+    });
+    let second = [News::Up, News::Closed].to_vec();
+    let never = [
+        [News::Up, News::Other, News::Disconnect].to_vec(),
+        second.clone(),
+        vec![],
+    ];
+    // What was sent to the third node after the connection to it was there may have been lost again.
+    let first = [News::Up, News::Other, News::Up, News::Disconnect, News::Disconnect].to_vec();
+    let in_time = |third| [first.clone(), second.clone(), third];
+    let third = [
+        vec![News::Up, News::Closed],
+        vec![News::Up, News::Message, News::Closed],
+    ];
+    assert_eq!(seen, [never].into_iter().chain(third.map(in_time)).collect());
+}
+
+#[test]
 fn what_a_node_sent_before_it_stopped_in_order_arrives() {
     let sender = [vec![wait(1)], vec![send(2); 3], vec![wait(S)]].concat();
     let receiver = [vec![subscribe()], vec![wait(S); 5]].concat();

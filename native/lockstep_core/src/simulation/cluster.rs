@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::connections::Way;
 use super::{Due, Misuse, Ready, Simulation, Timer};
 use crate::clock::Micros;
-use crate::connection::Cut;
+use crate::connection::{Cut, Pair};
 use crate::ids::{CONTROL, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{Network, Node, Watcher};
 use crate::op::{
@@ -53,7 +53,7 @@ impl Simulation {
 
     pub(super) fn heal(&mut self, me: ProcessId, scope: Scope) -> Grant {
         self.event(Some(me), Kind::Heal, 0, 0);
-        let ends = |pair: crate::connection::Pair| pair.ends();
+        let ends = |pair: Pair| pair.ends();
         let pairs: Vec<_> = self.network.connections.pairs().map(ends).collect();
         let concerned = pairs.into_iter().filter(|&[a, b]| match scope {
             Scope::All => true,
@@ -129,7 +129,7 @@ impl Simulation {
 
     fn review_ticks(&mut self) {
         let pairs: Vec<_> = self.network.connections.pairs().collect();
-        for [a, b] in pairs.into_iter().map(crate::connection::Pair::ends) {
+        for [a, b] in pairs.into_iter().map(Pair::ends) {
             self.review_tick(a, b);
             self.review_tick(b, a);
         }
@@ -208,7 +208,7 @@ impl Simulation {
         self.kill_all(&victims);
         for other in self.network.connections.neighbours(node) {
             self.drop_end(node, other);
-            self.fail_set_up(crate::connection::Pair::new(node, other));
+            self.fail_set_up(Pair::new(node, other));
             self.stopped_for(other, node);
         }
         Grant::Done
@@ -238,7 +238,7 @@ impl Simulation {
         }
         let victims = self.take_down(node);
         for other in self.network.connections.neighbours(node) {
-            self.fail_set_up(crate::connection::Pair::new(node, other));
+            self.fail_set_up(Pair::new(node, other));
             if let Some((number, _)) = self.drop_end(node, other) {
                 self.lose(|packet| packet.connection == Some(number) && packet.to == node);
                 if !orderly {
@@ -347,7 +347,8 @@ impl Simulation {
         let entry = self.network.node_mut(node);
         match setting {
             Setting::Hidden(hidden) => entry.hidden = hidden,
-            Setting::Alive(alive) => entry.alive = alive,
+            Setting::Alive(true) => entry.alive = true,
+            Setting::Alive(false) => self.leave(node),
             Setting::AutoConnect(when) => entry.auto_connect = when,
             Setting::Allow(nodes) => entry.allowed.get_or_insert_default().extend(nodes),
             Setting::Cookie(None, cookie) => entry.cookie = cookie,
@@ -362,6 +363,16 @@ impl Simulation {
             }
         }
         self.told(me, Kind::Configure, u64::from(node.0), 0, Grant::Done)
+    }
+
+    /// A node is no part of the distribution any more: it gives up its connections, and those it was about to make, in the
+    /// same step, so that nothing on it can connect again in between.
+    fn leave(&mut self, node: NodeId) {
+        self.network.node_mut(node).alive = false;
+        for other in self.network.connections.neighbours(node) {
+            self.fail_set_up(Pair::new(node, other));
+            self.hang_up(node, other);
+        }
     }
 
     pub(super) fn monitor_node(&mut self, me: ProcessId, node: NodeId, lost: bool, on: bool) -> Grant {

@@ -434,13 +434,18 @@ impl Simulation {
     /// The caller's side knows at once, with all that follows from it; the other learns of it.
     pub(super) fn disconnect(&mut self, me: ProcessId, from: NodeId, node: NodeId) -> Grant {
         self.event(Some(me), Kind::Disconnect, u64::from(from.0), u64::from(node.0));
+        Grant::Bool(self.hang_up(from, node))
+    }
+
+    /// Tears down the connection to another node, if there is one.
+    pub(super) fn hang_up(&mut self, from: NodeId, node: NodeId) -> bool {
         let End::Up { number, .. } = self.network.connections.end(from, node) else {
-            return Grant::Bool(false);
+            return false;
         };
         self.close_end(from, node, DownReason::Disconnect, SystemReason::Noconnection);
         self.lose_tail(from, number);
         self.announce_close(from, node, number);
-        Grant::Bool(true)
+        true
     }
 
     pub(super) fn monitor_nodes(&mut self, me: ProcessId, subscription: Subscription, on: bool) -> Grant {
