@@ -71,7 +71,8 @@ defmodule Lockstep.Cluster.BadInputTest do
       assert picture() == before
     end
 
-    Runner.run(body, [seeds: 1] ++ options)
+    # Hundreds of calls are refused before any of them comes to a scheduling point.
+    Runner.run(body, [seeds: 1, watchdog: 30_000] ++ options)
   end
 
   defp picture do
