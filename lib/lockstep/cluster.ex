@@ -80,6 +80,8 @@ defmodule Lockstep.Cluster do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Faults, Mailbox, Mesh, Nodes, Onlooker, Spawning, Turn}
 
+  require Turn
+
   @control :nonode@nohost
   @flap [times: 3, down: 1000, up: 1000, mode: :tcp]
 

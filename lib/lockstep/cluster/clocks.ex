@@ -7,6 +7,8 @@ defmodule Lockstep.Cluster.Clocks do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Clock, Context, Message, Spawning, Turn}
 
+  require Turn
+
   # Virtual ms: about thirty years.
   @limit 1_000_000_000_000
   @options [offset: nil, jump: 0, drift: nil]

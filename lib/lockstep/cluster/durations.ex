@@ -7,6 +7,8 @@ defmodule Lockstep.Cluster.Durations do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Turn}
 
+  require Turn
+
   # The timeout of a call; a silent connection is given up after net_ticktime, give or take one tick of four.
   @default [5_000, 45_000, 60_000, 75_000]
   @most 4_294_967_295

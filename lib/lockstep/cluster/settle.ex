@@ -8,6 +8,8 @@ defmodule Lockstep.Cluster.Settle do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Connections, Context, Faults, Mailbox, Turn}
 
+  require Turn
+
   @control :nonode@nohost
   @defaults [quiet: 1000, within: 120_000]
   # Virtual ms between two looks.

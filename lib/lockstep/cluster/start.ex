@@ -21,6 +21,8 @@ defmodule Lockstep.Cluster.Start do
     Turn
   }
 
+  require Turn
+
   @control :nonode@nohost
   # Virtual ms between two looks at a node that somebody else starts.
   @every 10

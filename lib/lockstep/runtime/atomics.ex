@@ -4,6 +4,8 @@ defmodule Lockstep.Runtime.Atomics do
 
   alias Lockstep.Runtime.{Context, Escape, Identity, Shared, Turn}
 
+  require Turn
+
   # `{function, arity, whether it writes}`
   @operations [
     {:get, 2, false},

@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Clock do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Turn}
 
+  require Turn
+
   # 2024-01-01T00:00:00Z
   @system_start 1_704_067_200_000_000
   # The VM's monotonic time is a large negative number too, and code that compares it with 0 is wrong there.

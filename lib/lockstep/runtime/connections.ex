@@ -6,6 +6,8 @@ defmodule Lockstep.Runtime.Connections do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Identity, Mailbox, Mesh, Nodes, Turn}
 
+  require Turn
+
   @connected :"$lockstep_connected"
   # The core knows it by this name.
   @default_cookie :nocookie

@@ -8,6 +8,8 @@ defmodule Lockstep.Runtime.Distribution do
   alias Lockstep.{ClusterError, Native}
   alias Lockstep.Runtime.{Context, Services, Turn}
 
+  require Turn
+
   @control :nonode@nohost
 
   @doc "Whether the caller's node is alive."

@@ -6,6 +6,8 @@ defmodule Lockstep.Runtime.Ending do
   alias Lockstep.Runtime.{Base, Context, Mailbox, Turn}
   alias Lockstep.Runtime.Ets.Ownership
 
+  require Turn
+
   @doc "Ends the caller with `reason`; the real process has nothing left to do afterwards."
   @spec finish(Context.t(), term()) :: :ok
   def finish(ctx, reason) do

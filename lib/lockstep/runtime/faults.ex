@@ -10,6 +10,8 @@ defmodule Lockstep.Runtime.Faults do
   alias Lockstep.Cluster.Start
   alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning, Turn}
 
+  require Turn
+
   @control :nonode@nohost
   # Virtual ms.
   @moment 1

@@ -5,6 +5,8 @@ defmodule Lockstep.Runtime.Flags do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Escape, Information, Subscriptions, Turn}
 
+  require Turn
+
   @flags :"$lockstep_flags"
   @defaults %{error_handler: :error_handler, sensitive: false}
 

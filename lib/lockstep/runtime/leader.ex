@@ -6,6 +6,8 @@ defmodule Lockstep.Runtime.Leader do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Call, Context, Mailbox, Message, Names, Output, Services, Turn}
 
+  require Turn
+
   @control :nonode@nohost
 
   @doc "`:erlang.group_leader/0`."

@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Log do
   alias Lockstep.Runtime.{Call, Clock, Context, Output, Turn}
   alias Lockstep.Runtime.Log.{Capture, Handlers, Text}
 
+  require Turn
+
   @levels [:debug, :info, :notice, :warning, :error, :critical, :alert, :emergency]
   # Above the numbers of table entries, which are hashes of 27 bits.
   @object 1_000_000_002

@@ -13,6 +13,8 @@ defmodule Lockstep.Runtime.Mailbox do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Connections, Context, Monitor, Subscriptions, Turn}
 
+  require Turn
+
   @mailbox :"$lockstep_mailbox"
   @stash :"$lockstep_stash"
   @empty {[], [], nil}

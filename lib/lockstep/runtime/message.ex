@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Message do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
+  require Turn
+
   @type destination :: pid() | reference() | atom() | {atom(), node()}
 
   defdelegate peek, to: Mailbox

@@ -8,6 +8,8 @@ defmodule Lockstep.Runtime.Monitor do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
 
+  require Turn
+
   @monitors :"$lockstep_monitors"
   @alias_modes %{explicit_unalias: :explicit, demonitor: :demonitor, reply_demonitor: :reply_demonitor}
   @clock {:time_offset, :clock_service}

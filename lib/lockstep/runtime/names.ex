@@ -5,6 +5,8 @@ defmodule Lockstep.Runtime.Names do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Escape, Services, Turn, WrongArgument}
 
+  require Turn
+
   @doc "`:erlang.register/2`."
   @spec register(atom(), pid()) :: true
   def register(name, pid) do

@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Nodes do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Distribution, Identity, Turn}
 
+  require Turn
+
   @nobody :nonode@nohost
 
   # Which nodes are up and connected. Above the numbers of table entries, which are hashes of 27 bits.

@@ -8,6 +8,8 @@ defmodule Lockstep.Runtime.Onlooker do
   alias Lockstep.{Instrument, Native}
   alias Lockstep.Runtime.{Always, Context, Identity, Services, Turn}
 
+  require Turn
+
   @control :nonode@nohost
   @looking :"$lockstep_looking"
   @need :"$lockstep_need"

@@ -4,6 +4,8 @@ defmodule Lockstep.Runtime.PersistentTerm do
 
   alias Lockstep.Runtime.{Context, Shared, Turn}
 
+  require Turn
+
   @word :erlang.system_info(:wordsize)
 
   @doc "`:persistent_term.get/0`, in the order of the keys."

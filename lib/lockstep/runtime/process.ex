@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Process do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Base, Context, Ending, Escape, Flow, Information, Message, Turn}
 
+  require Turn
+
   @doc "`:erlang.self/0`."
   @spec self() :: pid()
   def self do

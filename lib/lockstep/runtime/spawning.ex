@@ -8,6 +8,8 @@ defmodule Lockstep.Runtime.Spawning do
   alias Lockstep.Runtime.{Base, Call, Context, Flow, Identity, Leader, Mailbox, Message, Monitor, Nodes, Turn}
   alias Lockstep.Runtime.Spawning.{Options, Purpose}
 
+  require Turn
+
   @started :"$lockstep_started"
 
   defguardp is_call(module, function, args)

@@ -9,6 +9,8 @@ defmodule Lockstep.Runtime.Subscriptions do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Turn}
 
+  require Turn
+
   @list 1
   @map 2
   @connection_id 4

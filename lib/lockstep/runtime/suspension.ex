@@ -5,6 +5,8 @@ defmodule Lockstep.Runtime.Suspension do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Context, Message, Turn, WrongArgument}
 
+  require Turn
+
   @doc "`:erlang.suspend_process/1`."
   @spec suspend_process(pid()) :: true
   def suspend_process(pid) do

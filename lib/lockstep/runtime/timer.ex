@@ -5,6 +5,8 @@ defmodule Lockstep.Runtime.Timer do
   alias Lockstep.Native
   alias Lockstep.Runtime.{Clock, Context, Identity, Message, Nodes, Turn, WrongArgument}
 
+  require Turn
+
   # The VM's clock ends there, and so do the timers; in ms of monotonic time.
   @end_of_time 8_646_911_283_000
 

@@ -62,11 +62,23 @@ defmodule Lockstep.Runtime.Turn do
     wait()
   end
 
-  @doc "Puts the step just taken into words, in a recorded run: `describe` gives a text and the terms to digest."
-  @spec note(Lockstep.Runtime.Context.t(), (... -> {String.t(), term()})) :: :ok
-  def note(%{record?: false}, _describe), do: :ok
+  @doc """
+  Puts the step just taken into words, in a recorded run: `describe` gives a text and the terms to digest.
 
-  def note(ctx, describe) do
+  A macro, so that nothing is made of it in a run that is not recorded.
+  """
+  defmacro note(ctx, describe) do
+    quote do
+      case unquote(ctx) do
+        %{record?: false} -> :ok
+        ctx -> unquote(__MODULE__).write(ctx, unquote(describe))
+      end
+    end
+  end
+
+  @doc false
+  @spec write(Lockstep.Runtime.Context.t(), (... -> {String.t(), term()})) :: :ok
+  def write(ctx, describe) do
     if ctx.stacks != [], do: Enum.each(ctx.stacks, &keep_stack(ctx, &1))
     {text, term} = describe.()
     Native.note(ctx.session, text, :erlang.phash2(term), Place.of_program(ctx.store))

@@ -302,6 +302,7 @@ impl Trace {
     }
 
     /// Adds an event. Words, digest and place do not count for the hash, which must be the same whether recorded or not.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         self.mix(event.time);
         let process = event.process.map_or(u64::MAX, |process| u64::from(process.0));

@@ -5,6 +5,8 @@ defmodule Lockstep.Runtime.Ets.Operation do
   alias Lockstep.Runtime.{Context, Escape, Identity, Shared, Turn}
   alias Lockstep.Runtime.Ets.{Spec, Table}
 
+  require Turn
+
   @type call :: {atom(), [term()]}
   @typedoc """
   What is touched: the entry under a key, the entries of objects, those that a match specification speaks of, the

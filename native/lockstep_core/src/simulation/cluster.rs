@@ -1,7 +1,5 @@
 //! Operations on the cluster: nodes and what is done to the network between them.
 
-use std::collections::VecDeque;
-
 use super::connections::Way;
 use super::{Due, Misuse, Ready, Simulation, Timer};
 use crate::clock::Micros;
@@ -443,15 +441,12 @@ impl Simulation {
     }
 
     fn put_off_timers(&mut self, node: NodeId) {
-        let (of_node, left): (Vec<_>, _) = std::mem::take(&mut self.queue)
-            .into_iter()
-            .partition(|ready| match ready {
-                Ready::Fire(reference) => {
-                    self.timers.get(reference).map(|timer| self.home_of(timer.target)) == Some(node)
-                }
-                _ => false,
-            });
-        self.queue = VecDeque::from(left);
+        let mut queue = std::mem::take(&mut self.queue);
+        let of_node = queue.take_all(|ready| match ready {
+            Ready::Fire(reference) => self.timers.get(&reference).map(|timer| self.home_of(timer.target)) == Some(node),
+            _ => false,
+        });
+        self.queue = queue;
         for ready in of_node {
             if let Ready::Fire(reference) = ready {
                 self.network.node_mut(node).late.push(reference);

@@ -109,7 +109,7 @@ impl Simulation {
         };
         setup.arrives = None;
         let ready = Ready::Connect(pair);
-        if !self.queue.contains(&ready) {
+        if !self.queue.contains(ready) {
             self.queue.push_back(ready);
         }
     }
@@ -199,7 +199,7 @@ impl Simulation {
         if let Some(arrives) = setup.arrives {
             self.clock.cancel(arrives);
         }
-        self.queue.retain(|&ready| ready != Ready::Connect(pair));
+        self.queue.remove(Ready::Connect(pair));
         Some(setup)
     }
 
@@ -291,7 +291,7 @@ impl Simulation {
         if let Some(closing) = &mut self.network.connections.side_mut(at, other).closing {
             closing.arrives = None;
             let ready = Ready::Close(at, other);
-            if !self.queue.contains(&ready) {
+            if !self.queue.contains(ready) {
                 self.queue.push_back(ready);
             }
         }

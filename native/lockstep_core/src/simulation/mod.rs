@@ -9,6 +9,7 @@ mod offer;
 mod onlooker;
 mod perform;
 mod queries;
+mod queue;
 mod signals;
 mod suspension;
 mod touching;
@@ -19,6 +20,7 @@ use self::ended::JustEnded;
 use self::family::Family;
 pub use self::offer::{Offer, Offered};
 use self::onlooker::Onlooker;
+use self::queue::Queue;
 use crate::causality::{Causality, Cause};
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
@@ -243,7 +245,7 @@ pub struct Simulation {
     explorer: Option<Box<Explorer>>,
     program: Rng,
     clock: Clock<Due>,
-    queue: VecDeque<Ready>,
+    queue: Queue,
     /// By number; a dead process leaves an empty place.
     processes: Vec<Option<Box<Process>>>,
     /// Every process's node, dead ones' too.
@@ -288,7 +290,7 @@ impl Simulation {
             explorer: None,
             program: Rng::new(config.seed, Stream::Program),
             clock: Clock::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             processes: Vec::new(),
             homes: Vec::new(),
             family: Family::default(),
@@ -657,8 +659,8 @@ impl Simulation {
             return None;
         }
         let ready = match self.choose()? {
-            Decision::Run(index) => self.queue.remove(index)?,
-            Decision::Stall(index, length) => match self.queue.remove(index)? {
+            Decision::Run(index) => self.queue.take(index)?,
+            Decision::Stall(index, length) => match self.queue.take(index)? {
                 Ready::Run(process) => {
                     self.stall(process, length);
                     return None;
@@ -842,7 +844,7 @@ impl Simulation {
 /// The queue as a strategy sees it.
 #[derive(Debug)]
 struct View<'a> {
-    queue: &'a VecDeque<Ready>,
+    queue: &'a Queue,
     processes: &'a [Option<Box<Process>>],
     network: &'a Network,
     aliases: &'a BTreeMap<RefId, Alias>,

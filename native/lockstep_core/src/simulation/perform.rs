@@ -657,7 +657,7 @@ impl Simulation {
     pub(super) fn drop_timer(&mut self, reference: RefId) -> Option<Timer> {
         let timer = self.timers.remove(&reference)?;
         self.clock.cancel(timer.deadline);
-        self.queue.retain(|&ready| ready != Ready::Fire(reference));
+        self.queue.remove(Ready::Fire(reference));
         if let Target::Process(process) = timer.target {
             if let Some(entry) = self.living(process) {
                 entry.timers.remove(&reference);

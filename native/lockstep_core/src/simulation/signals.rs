@@ -328,7 +328,7 @@ impl Simulation {
         };
         match channel.state {
             ChannelState::UnderWay(deadline) => self.clock.cancel(deadline),
-            ChannelState::Enabled => self.queue.retain(|&ready| ready != Ready::Deliver(key)),
+            ChannelState::Enabled => self.queue.remove(Ready::Deliver(key)),
             ChannelState::Idle | ChannelState::Held => {}
         }
         channel.packets
@@ -656,7 +656,7 @@ impl Simulation {
     }
 
     fn release_from_queue(&mut self, process: ProcessId) {
-        self.queue.retain(|&ready| ready != Ready::Run(process));
+        self.queue.remove(Ready::Run(process));
     }
 
     /// Kills a process: whatever it had announced never happens.

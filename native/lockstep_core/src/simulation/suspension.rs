@@ -23,7 +23,7 @@ impl Simulation {
         }
         *count += 1;
         self.expect(other).suspended_by.insert(me);
-        self.queue.retain(|&ready| ready != Ready::Run(other));
+        self.queue.remove(Ready::Run(other));
         Grant::Bool(true)
     }
 
@@ -76,7 +76,7 @@ impl Simulation {
 
     fn hold_or_go_on(&mut self, process: ProcessId, hold: bool) {
         if hold {
-            self.queue.retain(|&ready| ready != Ready::Run(process));
+            self.queue.remove(Ready::Run(process));
         } else {
             self.go_on(process);
         }

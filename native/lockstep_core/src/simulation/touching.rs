@@ -234,7 +234,7 @@ impl Simulation {
     /// process ends when nothing else can happen, if the run ends with it: nobody can see the difference.
     pub(super) fn choose_new(&mut self, max_stall: Micros) -> Option<Decision> {
         let count = self.queue.len();
-        if let Some(index) = self.queue.iter().position(|&ready| self.only_takes(ready)) {
+        if let Some(index) = self.queue.iter().position(|ready| self.only_takes(ready)) {
             return Some(self.choices.decided(index, count, max_stall));
         }
         let view = self.view();
