@@ -16,6 +16,7 @@ defmodule Lockstep.Instrument.Cache do
     Transform.Frames,
     Transform.Guards,
     Transform.Natives,
+    Transform.Receives,
     Transform.Values,
     Lockstep.Instrument,
     Loader

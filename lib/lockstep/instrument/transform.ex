@@ -8,18 +8,18 @@ defmodule Lockstep.Instrument.Transform do
 
   alias Lockstep.Instrument
   alias Lockstep.Instrument.Calls
-  alias Lockstep.Instrument.Transform.{Failures, Frames, Guards, Natives, Values}
+  alias Lockstep.Instrument.Transform.{Failures, Frames, Guards, Natives, Receives, Values}
   alias Lockstep.Instrument.UnsupportedModuleError
-  alias Lockstep.Runtime.{Call, Escape, Message, Stack}
+  alias Lockstep.Runtime.{Call, Escape, Stack}
 
   @type mode :: :guest | :in_place
 
   # `fresh` counts the variables made up in this module, `frame` says which function the current node is in, `names`
-  # has the new names of local functions, `receive` the annotations of the receive around the node, and `timeout` how
-  # long that waits, if it may be one that does not wait.
-  defstruct [:mode, :module, :fresh, :frame, names: %{}, receive: [], timeout: nil]
+  # has the new names of local functions, `receive` the annotations of the receive around the node, and `loop` what
+  # `Receives` has to know of it.
+  defstruct [:mode, :module, :fresh, :frame, :loop, names: %{}, receive: []]
 
-  @plain [:cons, :tuple, :values, :seq, :try, :bitstr, :map_pair]
+  @plain [:cons, :tuple, :values, :try, :bitstr, :map_pair]
 
   # Primops that neither see nor touch anything outside the process.
   @pure_primops [
@@ -71,29 +71,68 @@ defmodule Lockstep.Instrument.Transform do
   @spec expr(:cerl.cerl(), %__MODULE__{}) :: :cerl.cerl()
   def expr(tree, env) do
     case :cerl.type(tree) do
-      :literal -> literal(tree, env)
-      :call -> call(tree, env)
-      :apply -> apply_fun(tree, env)
-      :primop -> primop(tree, :cerl.concrete(:cerl.primop_name(tree)), env)
-      :case -> Guards.case_expr(tree, env)
-      :let -> Values.rebind(subtrees(tree, env))
-      :fun -> fun(tree, env)
-      :letrec -> letrec(tree, env)
-      :catch -> catch_expr(tree, env)
-      :map -> map(tree, env)
-      :binary -> binary(tree, env)
-      type when type in @plain -> subtrees(tree, env)
-      :var -> Map.get(env.names, :cerl.var_name(tree), tree)
-      :opaque -> tree
-      type -> unsupported(env, "its Core Erlang has a node of the unknown type #{inspect(type)}")
+      :literal ->
+        literal(tree, env)
+
+      :call ->
+        call(tree, env)
+
+      :apply ->
+        apply_fun(tree, env)
+
+      :primop ->
+        primop(tree, :cerl.concrete(:cerl.primop_name(tree)), env)
+
+      :case ->
+        if Receives.wait?(:cerl.case_arg(tree)), do: wait_case(tree, env), else: Guards.case_expr(tree, env)
+
+      :let ->
+        if Receives.wait?(:cerl.let_arg(tree)), do: Receives.wait(tree, env), else: Values.rebind(subtrees(tree, env))
+
+      :seq ->
+        if Receives.next?(tree), do: Receives.next(tree, env), else: subtrees(tree, env)
+
+      :fun ->
+        fun(tree, env)
+
+      :letrec ->
+        letrec(tree, env)
+
+      :catch ->
+        catch_expr(tree, env)
+
+      :map ->
+        map(tree, env)
+
+      :binary ->
+        binary(tree, env)
+
+      type when type in @plain ->
+        subtrees(tree, env)
+
+      :var ->
+        Map.get(env.names, :cerl.var_name(tree), tree)
+
+      :opaque ->
+        tree
+
+      type ->
+        unsupported(env, "its Core Erlang has a node of the unknown type #{inspect(type)}")
     end
   end
 
+  @doc "Says that the module cannot be instrumented."
   @spec unsupported(%__MODULE__{}, String.t()) :: no_return()
-  defp unsupported(env, reason), do: raise(UnsupportedModuleError, module: env.module, reason: reason)
+  def unsupported(env, reason), do: raise(UnsupportedModuleError, module: env.module, reason: reason)
 
   defp subtrees(tree, env) do
     :cerl.update_tree(tree, for(group <- :cerl.subtrees(tree), do: exprs(group, env)))
+  end
+
+  defp wait_case(tree, env) do
+    up = fresh_var(env)
+    body = :cerl.update_c_case(tree, up, :cerl.case_clauses(tree))
+    Receives.wait(:cerl.c_let([up], :cerl.case_arg(tree), body), env)
   end
 
   # `:cerl.subtrees/1` leaves out the map that is updated. That map must stay simple: the compiler evaluates what it
@@ -192,7 +231,7 @@ defmodule Lockstep.Instrument.Transform do
 
   # A fun held in a variable may come from code that is not instrumented; a local function cannot.
   defp apply_fun(tree, env) do
-    tree = subtrees(tree, env)
+    tree = tree |> subtrees(env) |> Receives.again(env)
     operator = :cerl.apply_op(tree)
 
     if :cerl.type(operator) == :var and not :cerl.is_c_fname(operator) do
@@ -343,20 +382,8 @@ defmodule Lockstep.Instrument.Transform do
 
   ## Receive and exceptions
 
-  # Two values, as the primop has: whether there is a message, and the message.
-  defp primop(_tree, :recv_peek_message, env) do
-    message = fresh_var(env)
-
-    found =
-      :cerl.c_clause([:cerl.c_tuple([:cerl.c_atom(true), message])], :cerl.c_values([:cerl.c_atom(true), message]))
-
-    none = :cerl.c_clause([fresh_var(env)], :cerl.c_values([:cerl.c_atom(false), :cerl.c_atom(false)]))
-    :cerl.c_case(message_call(:peek, List.wrap(env.timeout), env), [found, none])
-  end
-
-  defp primop(_tree, :recv_next, env), do: message_call(:next, [], env)
-  defp primop(_tree, :remove_message, env), do: message_call(:remove, [], env)
-  defp primop(tree, :recv_wait_timeout, env), do: message_call(:wait, exprs(:cerl.primop_args(tree), env), env)
+  defp primop(_tree, :recv_peek_message, env), do: Receives.peek(env)
+  defp primop(_tree, :remove_message, env), do: Receives.remove(env)
 
   defp primop(tree, :build_stacktrace, env) do
     raw = fresh_var(env)
@@ -374,11 +401,6 @@ defmodule Lockstep.Instrument.Transform do
     unsupported(env, "its Core Erlang has the unknown primop #{inspect(name)}")
   end
 
-  # The primops have no line, but a process that waits is asked where.
-  defp message_call(function, arguments, env) do
-    :cerl.ann_c_call(env.receive, :cerl.c_atom(Message), :cerl.c_atom(function), arguments)
-  end
-
   defp letrec(tree, env) do
     cond do
       :letrec_goto not in :cerl.get_ann(tree) ->
@@ -386,6 +408,9 @@ defmodule Lockstep.Instrument.Transform do
 
       jumps?(tree) ->
         unnamed_letrec(tree, env)
+
+      Receives.loop?(tree) ->
+        Receives.letrec(tree, env)
 
       true ->
         called_letrec(tree, env)
@@ -395,8 +420,6 @@ defmodule Lockstep.Instrument.Transform do
   # The annotation `letrec_goto` promises the compiler that the function is only ever jumped to. With calls in place
   # of the receive primops that promise is broken, and the compiled code would corrupt the stack.
   defp called_letrec(tree, env) do
-    # In front come the clauses of the receive, and before them the line of the receive itself.
-    env = if receives?(tree), do: %{env | receive: location_of(tree), timeout: short_timeout(tree)}, else: env
     functions = for {name, body} <- :cerl.letrec_defs(tree), do: {name, body, env.frame}
     renamed_letrec(tree, :cerl.get_ann(tree) -- [:letrec_goto, :no_inline], functions, :jumped, env)
   end
@@ -430,33 +453,7 @@ defmodule Lockstep.Instrument.Transform do
   @spec local_function(Frames.t(), :own | :jumped, arity()) :: :cerl.c_var()
   def local_function(frame, kind, arity), do: :cerl.c_fname(Frames.local_name(frame, kind), arity)
 
-  # How long a receive waits, where that may be not at all.
-  defp short_timeout(tree) do
-    timeout = Enum.find_value(:cerl.letrec_defs(tree), fn {_name, body} -> timeout_of(body) end)
-    if timeout && not (:cerl.is_literal(timeout) and :cerl.concrete(timeout) != 0), do: timeout
-  end
-
-  # That of the receive itself, and not of those within it.
-  defp timeout_of(tree) do
-    case :cerl.type(tree) do
-      :letrec -> nil
-      :primop -> if wait_primop?(tree), do: hd(:cerl.primop_args(tree))
-      _other -> tree |> :cerl.subtrees() |> List.flatten() |> Enum.find_value(&timeout_of/1)
-    end
-  end
-
-  defp wait_primop?(tree), do: :cerl.concrete(:cerl.primop_name(tree)) == :recv_wait_timeout
-
-  defp jumps?(tree), do: not (receives?(tree) or Guards.lifts?(tree))
-
-  defp receives?(tree) do
-    :cerl_trees.fold(&(&2 or receive_primop?(&1)), false, tree)
-  end
-
-  defp receive_primop?(tree) do
-    :cerl.type(tree) == :primop and
-      :cerl.concrete(:cerl.primop_name(tree)) in [:recv_peek_message, :recv_wait_timeout]
-  end
+  defp jumps?(tree), do: not (Receives.any?(tree) or Guards.lifts?(tree))
 
   @doc "The annotations of the first node of an expression that has a line: the file and the line."
   @spec location_of(:cerl.cerl()) :: [term()]

@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Identity do
   # They are local terms with numbers that no real process or reference has, so that they look, compare, hash and sort
   # as the program expects, and the same in every VM. To the VM itself they are processes that do not exist.
 
-  alias Lockstep.Runtime.Context
+  alias Lockstep.Runtime.{Context, Mailbox}
 
   @counter :"$lockstep_refs"
   # A pid has 15 bits for the process and 13 for the serial; serials this high are reached after 234 million spawns.
@@ -39,8 +39,16 @@ defmodule Lockstep.Runtime.Identity do
       end
 
     :erlang.put(@counter, count)
+    Mailbox.made_reference(count)
     number = (ctx.id + 1) * 0x1_0000_0000 + count
     {ref(number), number}
+  end
+
+  @doc "Which of the caller's own references it is, from 1; 0 for any other."
+  @spec count(Context.t(), reference()) :: non_neg_integer()
+  def count(ctx, ref) do
+    number = number(ref)
+    if div(number, 0x1_0000_0000) == ctx.id + 1, do: rem(number, @table_mark), else: 0
   end
 
   @doc "A reference that is known to be that of a table, also when there is no such table any more."

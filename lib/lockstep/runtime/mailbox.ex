@@ -3,124 +3,132 @@ defmodule Lockstep.Runtime.Mailbox do
   # A process's mailbox as the program sees it.
   #
   # What is sent to a process arrives in its real mailbox under a number, and counts only when the core says that this
-  # number has been delivered. From then on it is here: `seen` are the messages the current `receive` has passed over
-  # (latest first), `rest` those it has not looked at. The operations are those that `receive` is compiled to, so
-  # selective receive keeps its exact meaning (Erlang Reference Manual, Expressions, "Receive").
+  # number has been delivered. From then on it is here, in the process dictionary: a list of messages, or, if some of them
+  # are older than a certain reference of the process, `{:since, count, older, list}`, where `count` is the reference's
+  # place among those that the process has made, and `older` has the lists of what came before, latest first.
+  #
+  # A `receive` takes the list and goes through it (Erlang Reference Manual, Expressions, "Receive"), in the loop that
+  # it is compiled to (see `Lockstep.Instrument.Transform.Receives`): `rest` are the messages that it has not looked at,
+  # `seen` those it has passed over (latest first), and `scan` is what else there is to know,
+  # `{context, until, kept, older}`. `kept` says what the dictionary has of `rest` and `seen`: `:all`, `:some` or `:none`.
   #
   # Outside a run the same operations work on the real mailbox: test modules are instrumented in place and are used
   # there too.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Connections, Context, Monitor, Subscriptions, Turn}
+  alias Lockstep.Runtime.{Connections, Context, Identity, Monitor, Subscriptions, Turn}
 
   require Turn
 
   @mailbox :"$lockstep_mailbox"
   @stash :"$lockstep_stash"
-  @empty {[], [], nil}
+  @held :"$lockstep_held"
+
+  @typep rest :: [term()]
+  @typep seen :: [term()]
+  @typep older :: [] | {count :: pos_integer(), [[term()]]}
+  @typep scan :: {Context.t() | nil, until :: nil | true | :polled | timeout(), :all | :some | :none, older()}
 
   # What `receive` takes for a time, in ms.
   defguardp is_timeout(timeout) when is_integer(timeout) and timeout >= 0 and timeout <= 0xFFFFFFFF
 
-  @doc "The next message that the current `receive` has not looked at."
-  @spec peek() :: {true, term()} | false
-  def peek do
-    case state() do
-      {_, [message | _], _} -> {true, message}
-      _ -> false
+  ## What a receive is compiled to
+
+  @doc "Begins a `receive`."
+  @spec start() :: {rest(), scan()}
+  def start do
+    case :erlang.get(@mailbox) do
+      [_ | _] = messages -> {messages, {Context.get(), nil, :all, []}}
+      {:since, _, _, _} = mailbox -> {all(mailbox), {Context.get(), nil, :all, []}}
+      _none -> {[], {Context.get(), nil, :none, []}}
     end
   end
 
   @doc """
-  The same in a `receive` that waits for so long.
+  Begins a `receive` that waits for so long, for messages that hold `key`.
 
   One that does not wait at all looks at what there is at one point of the schedule, whatever it has seen before: whether
-  a message comes before or after that matters.
+  a message comes before or after that matters. A message that is older than a reference does not hold it, so a `receive`
+  for a reference does not look at those (as on the VM: Erlang Efficiency Guide, Processes, "Receiving messages").
   """
-  @spec peek(timeout()) :: {true, term()} | false
-  def peek(0) do
-    case {Context.get(), state()} do
-      {ctx, {[], rest, nil}} when ctx != nil -> poll(ctx, rest)
-      _ -> :ok
-    end
-
-    peek()
+  @spec start(timeout(), key :: term()) :: {rest(), scan()}
+  def start(timeout, key) do
+    {rest, scan} = start_for(key)
+    if timeout == 0 and elem(scan, 0) != nil, do: poll(rest, scan), else: {rest, scan}
   end
 
-  def peek(_timeout), do: peek()
+  defp start_for(key) when is_reference(key) do
+    ctx = Context.get()
 
-  defp poll(ctx, rest) do
+    with {:since, count, older, messages} <- :erlang.get(@mailbox),
+         true <- ctx != nil and Identity.count(ctx, key) >= count do
+      kept = if messages == [], do: :none, else: :all
+      {messages, {ctx, nil, kept, {count, older}}}
+    else
+      _any -> start()
+    end
+  end
+
+  defp start_for(_key), do: start()
+
+  defp poll(rest, {ctx, nil, kept, older}) do
     case Turn.take(Native.receive(ctx.session, ctx.id, :poll)) do
       :timeout ->
-        put({[], rest, :polled})
         Turn.note(ctx, fn -> if rest == [], do: {"timeout after 0 ms", 0}, else: {"poll", 0} end)
+        {rest, {ctx, :polled, kept, older}}
 
       items ->
-        messages = Enum.map(items, &message(ctx, &1))
-        put({[], rest ++ messages, :polled})
-        Turn.note(ctx, fn -> {"receive #{Enum.map_join(messages, ", ", &inspect/1)}", messages} end)
+        messages = contents(ctx, items)
+        note(ctx, messages)
+        {rest ++ messages, {ctx, :polled, some(kept), older}}
     end
   end
 
-  @doc "Passes over the message that `peek/0` showed."
-  @spec next() :: :ok
-  def next do
-    {seen, [message | rest], until} = state()
-    put({[message | seen], rest, until})
-  end
+  @doc "Takes the message at the front of `rest`; the `receive` is done."
+  @spec remove(rest(), seen(), scan()) :: :ok
+  def remove([_taken | rest], seen, {nil, _until, _kept, _older}), do: give_back(back(seen, rest))
 
-  @doc "Takes the message that `peek/0` showed; the `receive` is done."
-  @spec remove() :: :ok
-  def remove do
-    {seen, [_ | rest], _} = state()
-    took(length(seen), true)
-    done(:lists.reverse(seen, rest))
+  def remove([_taken | rest], seen, {ctx, _until, kept, older}) do
+    if ctx.explored?, do: took(ctx, seen, older)
+    left = back(seen, rest)
+    if left == [] and kept == :none, do: :ok, else: put(older, left)
   end
 
   # Where all interleavings are run, the core has to know which messages a process goes on because of.
-  defp took(place, take?) do
-    case Context.get() do
-      %{explored?: true} = ctx -> :ok = Native.took(ctx.session, ctx.id, place, take?)
-      _ -> :ok
-    end
+  defp took(ctx, seen, older), do: :ok = Native.took(ctx.session, ctx.id, length(seen) + length(all(older, [])), true)
+
+  @doc """
+  Waits for more, and says whether the time is up. The time counts from the first wait of this `receive`.
+
+  A `receive` without patterns looks at nothing: it passes over all that has come.
+  """
+  @spec wait(timeout(), rest(), seen(), scan()) :: {boolean(), rest(), seen(), scan()}
+  def wait(timeout, rest, seen, {nil, until, _kept, _older}), do: wait_outside(timeout, back(rest, seen), until)
+
+  def wait(timeout, rest, seen, {ctx, until, kept, older}) do
+    seen = back(rest, seen)
+    kept = keep(seen, kept, older)
+
+    if until == :polled,
+      do: {true, [], seen, {ctx, until, kept, older}},
+      else: wait_inside(timeout, seen, {ctx, until, kept, older})
   end
 
-  @doc "Waits for more; `true` when the time is up. The time counts from the first wait of this `receive`."
-  @spec wait(timeout()) :: boolean()
-  def wait(timeout) do
-    case Context.get() do
-      nil -> wait_outside(timeout)
-      ctx -> wait_inside(ctx, timeout)
-    end
-  end
-
-  # A `receive` without patterns looks at nothing: it passes over all that has come.
-  defp pass_over({seen, rest, until}), do: {:lists.reverse(rest, seen), until}
-
-  defp wait_inside(ctx, timeout) do
-    case pass_over(state()) do
-      {seen, :polled} ->
-        done(:lists.reverse(seen))
-        true
-
-      {seen, waiting} ->
-        wait_for(ctx, timeout, seen, waiting)
-    end
-  end
-
-  defp wait_for(ctx, timeout, seen, waiting) do
-    case Turn.take(Native.receive(ctx.session, ctx.id, mode(timeout, waiting))) do
+  defp wait_inside(timeout, seen, {ctx, until, kept, older} = scan) do
+    case Turn.take(Native.receive(ctx.session, ctx.id, mode(timeout, until))) do
       :timeout ->
-        done(:lists.reverse(seen))
         Turn.note(ctx, fn -> {"timeout after #{timeout} ms", timeout} end)
-        true
+        {true, [], seen, scan}
 
       items ->
-        messages = Enum.map(items, &message(ctx, &1))
-        put({seen, messages, true})
-        Turn.note(ctx, fn -> {"receive #{Enum.map_join(messages, ", ", &inspect/1)}", messages} end)
-        false
+        messages = contents(ctx, items)
+        note(ctx, messages)
+        {false, messages, seen, {ctx, true, some(kept), older}}
     end
+  end
+
+  defp note(ctx, messages) do
+    Turn.note(ctx, fn -> {"receive #{Enum.map_join(messages, ", ", &inspect/1)}", messages} end)
   end
 
   defp mode(:infinity, _waiting), do: :forever
@@ -129,19 +137,32 @@ defmodule Lockstep.Runtime.Mailbox do
   defp mode(timeout, nil) when is_timeout(timeout), do: timeout * 1000
   defp mode(_timeout, _waiting), do: :erlang.error(:timeout_value)
 
+  # The dictionary has them all before others may look.
+  defp keep([], kept, _older), do: kept
+  defp keep(_seen, :all, _older), do: :all
+
+  defp keep(seen, _kept, older) do
+    put(older, :lists.reverse(seen))
+    :all
+  end
+
+  defp some(:none), do: :none
+  defp some(_kept), do: :some
+
+  defp back([], messages), do: messages
+  defp back([message], messages), do: [message | messages]
+  defp back(seen, messages), do: :lists.reverse(seen, messages)
+
   # What nobody has taken goes back to the real mailbox when the `receive` is done, so that other code finds it.
-  defp wait_outside(timeout) do
-    {seen, until} = pass_over(state())
+  defp wait_outside(timeout, seen, until) do
     until = until || outside_deadline(timeout)
 
     receive do
-      message ->
-        put({seen, [message], until})
-        false
+      message -> {false, [message], seen, {nil, until, :none, []}}
     after
       left(until) ->
-        done(:lists.reverse(seen))
-        true
+        give_back(:lists.reverse(seen))
+        {true, [], [], {nil, until, :none, []}}
     end
   end
 
@@ -153,16 +174,8 @@ defmodule Lockstep.Runtime.Mailbox do
   defp left(:infinity), do: :infinity
   defp left(until), do: max(until - :erlang.monotonic_time(:millisecond), 0)
 
-  defp done(messages) do
-    if Context.inside?(), do: put({[], messages, nil}), else: give_back(messages)
-  end
-
-  defp give_back([]), do: put(@empty)
-
-  defp give_back(messages) do
-    put(@empty)
-    Enum.each(messages ++ drain(), &send(self(), &1))
-  end
+  defp give_back([]), do: :ok
+  defp give_back(messages), do: Enum.each(messages ++ drain(), &send(self(), &1))
 
   defp drain do
     receive do
@@ -172,36 +185,54 @@ defmodule Lockstep.Runtime.Mailbox do
     end
   end
 
+  ## For the runtime's own use
+
   @doc """
-  Receives the first message for which `select` answers `{:ok, value}`, for the runtime's own use.
+  Receives the first message for which `select` answers `{:ok, value}`.
 
   `:timeout` when there is none within `timeout` virtual ms.
   """
   @spec await((term() -> {:ok, value} | :skip), timeout()) :: value | :timeout when value: term()
   def await(select, timeout) do
-    with {true, message} <- peek(), {:ok, value} <- select.(message) do
-      remove()
-      value
-    else
-      :skip ->
-        next()
-        await(select, timeout)
+    {rest, scan} = start()
+    await(select, timeout, rest, [], scan)
+  end
 
-      false ->
-        if wait(timeout), do: :timeout, else: await(select, timeout)
+  defp await(select, timeout, [message | later] = rest, seen, scan) do
+    case select.(message) do
+      {:ok, value} ->
+        remove(rest, seen, scan)
+        value
+
+      :skip ->
+        await(select, timeout, later, [message | seen], scan)
+    end
+  end
+
+  defp await(select, timeout, [], seen, scan) do
+    case wait(timeout, [], seen, scan) do
+      {true, _rest, _seen, _scan} -> :timeout
+      {false, rest, seen, scan} -> await(select, timeout, rest, seen, scan)
     end
   end
 
   @doc "Waits until there is a message, without beginning a `receive`."
   @spec idle() :: :ok
   def idle do
-    if peek() == false, do: wait(:infinity)
-    {seen, rest, _until} = state()
-    took(0, false)
-    done(:lists.reverse(seen, rest))
+    {rest, scan} = start()
+    if rest == [], do: idle(scan), else: untaken(elem(scan, 0))
   end
 
-  @doc "Lets `time` virtual ms pass, for the runtime's own use; what arrives meanwhile stays where it is."
+  defp idle(scan) do
+    {false, messages, [], {ctx, _until, _kept, _older}} = wait(:infinity, [], [], scan)
+    untaken(ctx)
+    put([], messages)
+  end
+
+  defp untaken(%{explored?: true} = ctx), do: :ok = Native.took(ctx.session, ctx.id, 0, false)
+  defp untaken(_ctx), do: :ok
+
+  @doc "Lets `time` virtual ms pass; what arrives meanwhile stays where it is."
   @spec pause(non_neg_integer()) :: :ok
   def pause(time) do
     :timeout = await(fn _ -> :skip end, time)
@@ -212,46 +243,72 @@ defmodule Lockstep.Runtime.Mailbox do
   @doc "Waits until the clock has moved on by so many ms because of others, or for a message."
   @spec doze(Context.t(), pos_integer()) :: :ok
   def doze(ctx, milliseconds) do
-    {seen, rest, _until} = state()
-
     case Turn.take(Native.receive(ctx.session, ctx.id, {:lazily, milliseconds * 1000})) do
       :timeout ->
         :ok
 
       items ->
-        took(length(seen) + length(rest), false)
-        done(:lists.reverse(seen, rest) ++ Enum.map(items, &message(ctx, &1)))
+        before = all(:erlang.get(@mailbox))
+        if ctx.explored?, do: :ok = Native.took(ctx.session, ctx.id, length(before), false)
+        put([], before ++ contents(ctx, items))
     end
   end
 
   @doc "Everything that has been delivered, oldest first."
   @spec messages(Context.t()) :: [term()]
   def messages(ctx) do
-    {seen, rest, _} = fetched(ctx)
-    :lists.reverse(seen, rest)
+    before = all(:erlang.get(@mailbox))
+
+    case Native.fetch(ctx.session, ctx.id) do
+      [] ->
+        before
+
+      items ->
+        messages = before ++ contents(ctx, items)
+        put([], messages)
+        messages
+    end
   end
 
   @doc "Removes the first message for which `drop?` holds, if there is one."
   @spec drop_first(Context.t(), (term() -> boolean())) :: :ok
   def drop_first(ctx, drop?) do
-    {seen, rest, until} = fetched(ctx)
-
-    case Enum.split_while(:lists.reverse(seen, rest), &(not drop?.(&1))) do
+    case Enum.split_while(messages(ctx), &(not drop?.(&1))) do
       {before, [_dropped | later]} ->
-        took(length(before), true)
-        put({[], before ++ later, until})
+        if ctx.explored?, do: took(ctx, before, [])
+        put([], before ++ later)
 
       {_all, []} ->
         :ok
     end
   end
 
-  defp fetched(ctx) do
-    {seen, rest, until} = state()
-    mailbox = {seen, rest ++ Enum.map(Native.fetch(ctx.session, ctx.id), &message(ctx, &1)), until}
-    put(mailbox)
-    mailbox
+  @doc "The caller has made its `count`th reference: what has been delivered is older."
+  @spec made_reference(pos_integer()) :: :ok
+  def made_reference(count) do
+    case :erlang.get(@mailbox) do
+      [_ | _] = messages -> put({count, [messages]}, [])
+      {:since, _, older, [_ | _] = messages} -> put({count, [messages | older]}, [])
+      _nothing_new -> :ok
+    end
   end
+
+  defp put([], messages) do
+    :erlang.put(@mailbox, messages)
+    :ok
+  end
+
+  defp put({count, older}, messages) do
+    :erlang.put(@mailbox, {:since, count, older, messages})
+    :ok
+  end
+
+  defp all(:undefined), do: []
+  defp all({:since, count, older, messages}), do: all({count, older}, messages)
+  defp all(messages), do: messages
+
+  defp all([], messages), do: messages
+  defp all({_count, older}, messages), do: Enum.reduce(older, messages, &(&1 ++ &2))
 
   @doc """
   What the mailbox of another process holds, from its dictionary, its real mailbox, and what the core says has been
@@ -261,8 +318,9 @@ defmodule Lockstep.Runtime.Mailbox do
   def messages_of(ctx, real, delivered) do
     # At once: while it waits for its turn it moves what arrives from one to the other.
     [dictionary: dictionary, messages: messages] = Process.info(real, [:dictionary, :messages])
-    stash = dictionary |> List.keyfind(@stash, 0, {@stash, %{}}) |> elem(1)
-    arrived = for message <- messages, {id, content} <- List.wrap(arrived(message)), into: stash, do: {id, content}
+    stash = Keyword.get(dictionary, @stash, %{})
+    held = dictionary |> Keyword.take([@held]) |> Keyword.values()
+    arrived = for {id, content} <- held ++ Enum.flat_map(messages, &arrived/1), into: stash, do: {id, content}
 
     if Enum.all?(delivered, &(not is_integer(&1) or is_map_key(arrived, &1))),
       do: messages_in(dictionary) ++ Enum.map(delivered, &shown(ctx, &1, arrived, dictionary)),
@@ -270,9 +328,9 @@ defmodule Lockstep.Runtime.Mailbox do
       else: messages_of(ctx, real, delivered)
   end
 
-  defp arrived({:"$lockstep", id, term}), do: {id, {:message, term}}
-  defp arrived({:"$lockstep_exit", id, from, reason}), do: {id, {:exit, from, reason}}
-  defp arrived({:"$lockstep_down", id, number, reason}), do: {id, {:down, number, reason}}
+  defp arrived({:"$lockstep", id, term}), do: [{id, {:message, term}}]
+  defp arrived({:"$lockstep_exit", id, from, reason}), do: [{id, {:exit, from, reason}}]
+  defp arrived({:"$lockstep_down", id, number, reason}), do: [{id, {:down, number, reason}}]
   defp arrived(_turn), do: []
 
   defp shown(_ctx, id, arrived, dictionary) when is_integer(id) do
@@ -292,8 +350,14 @@ defmodule Lockstep.Runtime.Mailbox do
   @doc "The messages in a process dictionary read from outside, for reports."
   @spec messages_in(keyword()) :: [term()]
   def messages_in(dictionary) do
-    {seen, rest, _} = Keyword.get(dictionary, @mailbox, @empty)
-    :lists.reverse(seen, rest)
+    dictionary |> Keyword.get(@mailbox, []) |> all()
+  end
+
+  @doc "Keeps what has arrived under a number where others can see it, until something else is."
+  @spec hold(pos_integer(), term()) :: :ok
+  def hold(id, content) do
+    :erlang.put(@held, {id, content})
+    :ok
   end
 
   @doc "Puts aside what has arrived under a number."
@@ -332,13 +396,13 @@ defmodule Lockstep.Runtime.Mailbox do
     end
   end
 
-  defp message(_ctx, id) when is_integer(id) do
-    case content(id) do
-      {:message, term} -> term
-      {:exit, from, reason} -> {:EXIT, from, reason}
-      {:down, number, reason} -> Monitor.fired(number, reason)
-    end
-  end
+  # Nearly always it is one.
+  defp contents(ctx, [item]), do: [message(ctx, item)]
+  defp contents(ctx, items), do: Enum.map(items, &message(ctx, &1))
+
+  defp message(_ctx, {:here, {:message, term}}), do: term
+  defp message(_ctx, {:here, content}), do: message(content)
+  defp message(_ctx, id) when is_integer(id), do: message(content(id))
 
   defp message(ctx, {:parked, id}) do
     [{^id, term}] = :ets.take(ctx.store, id)
@@ -350,22 +414,14 @@ defmodule Lockstep.Runtime.Mailbox do
   defp message(_ctx, {:exit, from, reason}), do: {:EXIT, from, reason}
   defp message(_ctx, other), do: news(other)
 
+  defp message({:message, term}), do: term
+  defp message({:exit, from, reason}), do: {:EXIT, from, reason}
+  defp message({:down, number, reason}), do: Monitor.fired(number, reason)
+
   defp news({:nodedown, node}), do: {:nodedown, node}
   defp news({:connected, number, connected?}), do: Connections.answer(number, connected?)
   defp news(event) when elem(event, 0) == :node, do: Subscriptions.message(event)
 
   # The answer to a request was made when the process was asked for, and says that it was started.
   defp not_spawned({:message, {tag, ref, :ok, _pid}}), do: {tag, ref, :error, :noconnection}
-
-  defp state do
-    case :erlang.get(@mailbox) do
-      :undefined -> @empty
-      state -> state
-    end
-  end
-
-  defp put(state) do
-    :erlang.put(@mailbox, state)
-    :ok
-  end
 end

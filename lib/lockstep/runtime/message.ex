@@ -1,21 +1,15 @@
 defmodule Lockstep.Runtime.Message do
   @moduledoc false
-  # Sending, and the operations that `receive` is compiled to.
+  # Sending.
 
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Nodes, Services, Turn, WrongArgument}
 
   require Turn
 
   @type destination :: pid() | reference() | atom() | {atom(), node()}
-
-  defdelegate peek, to: Mailbox
-  defdelegate peek(timeout), to: Mailbox
-  defdelegate next, to: Mailbox
-  defdelegate remove, to: Mailbox
-  defdelegate wait(timeout), to: Mailbox
 
   @doc "`:erlang.send/2`."
   @spec send(destination(), message) :: message when message: term()

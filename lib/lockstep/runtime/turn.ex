@@ -49,18 +49,40 @@ defmodule Lockstep.Runtime.Turn do
     receive do
       {:"$lockstep_turn", {:die, cause}} -> Ending.die(cause)
       {:"$lockstep_turn", grant} -> grant
-      {:"$lockstep", id, term} -> stash(id, {:message, term})
-      {:"$lockstep_exit", id, from, reason} -> stash(id, {:exit, from, reason})
-      {:"$lockstep_down", id, number, reason} -> stash(id, {:down, number, reason})
+      {:"$lockstep", id, term} -> wait_with(id, {:message, term})
+      {:"$lockstep_exit", id, from, reason} -> wait_with(id, {:exit, from, reason})
+      {:"$lockstep_down", id, number, reason} -> wait_with(id, {:down, number, reason})
       # What the VM says of a table: the run has a message of its own for that.
       {:"ETS-TRANSFER", _, _, :"$lockstep"} -> wait()
     end
   end
 
-  defp stash(id, content) do
-    Mailbox.stash(id, content)
-    wait()
+  # Nearly always what comes is what the process waits for, and its turn comes next: then it need not be put aside.
+  defp wait_with(id, content) do
+    Mailbox.hold(id, content)
+
+    receive do
+      {:"$lockstep_turn", [^id]} -> [{:here, content}]
+      {:"$lockstep_turn", grant} -> stash(id, content, grant)
+      {:"$lockstep", other, term} -> stash(id, content, other, {:message, term})
+      {:"$lockstep_exit", other, from, reason} -> stash(id, content, other, {:exit, from, reason})
+      {:"$lockstep_down", other, number, reason} -> stash(id, content, other, {:down, number, reason})
+      {:"ETS-TRANSFER", _, _, :"$lockstep"} -> wait_with(id, content)
+    end
   end
+
+  defp stash(id, content, grant) do
+    Mailbox.stash(id, content)
+    granted(grant)
+  end
+
+  defp stash(id, content, other, more) do
+    Mailbox.stash(id, content)
+    wait_with(other, more)
+  end
+
+  defp granted({:die, cause}), do: Ending.die(cause)
+  defp granted(grant), do: grant
 
   @doc """
   Puts the step just taken into words, in a recorded run: `describe` gives a text and the terms to digest.
