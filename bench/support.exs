@@ -105,11 +105,29 @@ defmodule Lockstep.Bench do
   end
 
   @doc "The shortest of those measured since."
-  def fastest, do: Enum.min(all())
+  def fastest, do: Enum.min(all(:timed))
 
-  defp all do
+  @doc "Notes how much memory this VM takes now."
+  def weigh do
+    send(:persistent_term.get(@listener), {:weighed, resident()})
+    :ok
+  end
+
+  @doc "What was noted since."
+  def weighed, do: all(:weighed)
+
+  @doc "How many bytes of memory this VM takes: what the system says (Linux), or else what the VM says."
+  def resident do
+    with {:ok, text} <- File.read("/proc/self/status"), [_, kilobytes] <- Regex.run(~r/^VmRSS:\s+(\d+) kB/m, text) do
+      String.to_integer(kilobytes) * 1024
+    else
+      _ -> :erlang.memory(:total)
+    end
+  end
+
+  defp all(kind) do
     receive do
-      {:timed, nanoseconds} -> [nanoseconds | all()]
+      {^kind, number} -> [number | all(kind)]
     after
       0 -> []
     end
@@ -241,6 +259,11 @@ defmodule Bench.Table do
   @doc "How many a second, if one takes so many nanoseconds."
   def rate(nil), do: "-"
   def rate(ns), do: count(round(1.0e9 / ns))
+
+  @doc "Bytes in a unit that fits."
+  def memory(bytes) when abs(bytes) < 10_000, do: "#{round(bytes)} B"
+  def memory(bytes) when abs(bytes) < 10_000_000, do: "#{decimals(bytes / 1024, 0)} KiB"
+  def memory(bytes), do: "#{decimals(bytes / 1_048_576, 1)} MiB"
 
   @doc "A whole number with its digits in groups of three."
   def count(number) do
