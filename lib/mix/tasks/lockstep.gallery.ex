@@ -17,6 +17,8 @@ defmodule Mix.Tasks.Lockstep.Gallery do
     * `--runs N` - how many runs a sweep may take (default: 1000)
     * `--twins N` - also run the corrected programs under so many seeds, with the first of the strategies; if one
       fails, its report is printed and the command fails
+    * `--exhaustive N` - instead of all that, explore all interleavings of each program and of its corrected twin, N at
+      most (see `strategy: :exhaustive`): which twins are proved to be free of their bug
     * `--markdown` - also write the table into `docs/gallery.md`; only for all programs
     * `--help` - this text
 
@@ -26,18 +28,21 @@ defmodule Mix.Tasks.Lockstep.Gallery do
   """
   use Mix.Task
 
-  @compile {:no_warn_undefined, [Gallery.Library, Gallery.Search, Gallery.Table]}
+  @compile {:no_warn_undefined, [Gallery.Library, Gallery.Proofs, Gallery.Search, Gallery.Table]}
 
   @switches [
     strategy: :string,
     sweeps: :integer,
     runs: :integer,
     twins: :integer,
+    exhaustive: :integer,
     markdown: :boolean,
     help: :boolean
   ]
-  @support ~w(program library search table)
+  @support ~w(program library search table proofs)
   @variables ~w(LOCKSTEP_SEED LOCKSTEP_SEEDS LOCKSTEP_STRATEGY)
+
+  @failed_twin "a corrected program failed; its report is above"
 
   @impl true
   def run(arguments) do
@@ -50,7 +55,8 @@ defmodule Mix.Tasks.Lockstep.Gallery do
       check_environment!()
       Mix.Task.run("app.start")
       load_support()
-      measure(names, options)
+      if options[:markdown] && names != [], do: Mix.raise("--markdown writes the whole table; leave out the names")
+      if options[:exhaustive], do: prove(names, options), else: measure(names, options)
     end
   end
 
@@ -94,7 +100,6 @@ defmodule Mix.Tasks.Lockstep.Gallery do
   defp measure(names, options) do
     strategies = strategies(options[:strategy])
     programs = programs(names)
-    if options[:markdown] && names != [], do: Mix.raise("--markdown writes the whole table; leave out the names")
     sweeps = options[:sweeps] || 100
     runs = options[:runs] || 1000
     Mix.shell().info("runs to the bug, median / worst of #{sweeps} sweeps of #{runs} runs at most\n")
@@ -102,7 +107,41 @@ defmodule Mix.Tasks.Lockstep.Gallery do
     rows = Enum.map(programs, &row(&1, strategies, sweeps, runs, options[:twins]))
     Mix.shell().info("\n" <> Gallery.Table.totals(rows, strategies))
     if options[:markdown], do: Gallery.Table.write!(rows, strategies, head(sweeps, runs))
-    if Enum.any?(rows, &(&1.twin == :failed)), do: Mix.raise("a corrected program failed; its report is above")
+    if Enum.any?(rows, &(&1.twin == :failed)), do: Mix.raise(@failed_twin)
+  end
+
+  defp prove(names, options) do
+    check_alone!(options)
+    most = options[:exhaustive]
+    programs = programs(names)
+
+    Mix.shell().info(
+      "all interleavings, #{most} at most: which of them shows the bug, and those of the corrected twin\n"
+    )
+
+    Mix.shell().info(Gallery.Proofs.header())
+    rows = Enum.map(programs, &proof(&1, most))
+    proved = Enum.count(rows, &match?({_program, {:proved, _found, _all}}, &1))
+    Mix.shell().info("\n#{proved} of #{length(rows)} corrected programs are proved to be free of their bug")
+    if options[:markdown], do: Gallery.Proofs.write!(rows, most)
+    if Enum.any?(rows, &match?({_program, {:failed, _failure}}, &1)), do: Mix.raise(@failed_twin)
+  end
+
+  defp check_alone!(options) do
+    for name <- [:strategy, :sweeps, :runs, :twins], options[name] do
+      Mix.raise("--#{name} is about sweeps, and --exhaustive makes none")
+    end
+  end
+
+  defp proof(program, most) do
+    proof = Gallery.Proofs.prove(program, most)
+    Mix.shell().info(Gallery.Proofs.row(program, proof, most))
+    with {:failed, failure} <- proof, do: complain(program, failure)
+    {program, proof}
+  end
+
+  defp complain(program, failure) do
+    Mix.shell().error("the corrected #{program.name} fails:\n" <> Exception.message(failure))
   end
 
   defp head(sweeps, runs),
@@ -140,7 +179,7 @@ defmodule Mix.Tasks.Lockstep.Gallery do
 
   defp twin(program, strategy, runs) do
     with {:failed, failure} <- Gallery.Search.twin(program, strategy, runs) do
-      Mix.shell().error("the corrected #{program.name} fails:\n" <> Exception.message(failure))
+      complain(program, failure)
       :failed
     else
       :ok -> runs

@@ -35,6 +35,40 @@ defmodule Gallery.Search do
     |> Enum.find_value(:ok, fn outcome -> if match?({:failed, _}, outcome), do: outcome end)
   end
 
+  @typedoc """
+  What the search of all interleavings came to: the number of the one that fails, how many there are if all are clean,
+  or more than were allowed.
+  """
+  @type explored :: {:found, pos_integer()} | {:failed, Exception.t()} | {:all, pos_integer()} | :more | :refused
+
+  @doc """
+  Explores all interleavings of the bug, and all of its twin, of each `most` at most. A program whose options ask for what
+  only seeds can give is refused.
+  """
+  @spec interleavings(map(), pos_integer()) :: [explored()]
+  def interleavings(program, most) do
+    [bug, twin] = in_parallel([:buggy, :fixed], &exhaust(program, &1, most))
+    [bug |> found_among_all(program) |> checked!(program), twin]
+  end
+
+  defp exhaust(program, variant, most) do
+    options = Keyword.merge(program.options, [strategy: :exhaustive, max_runs: most] ++ plain())
+
+    case Runner.explore(Function.capture(program.module, variant, 0), options) do
+      {:ok, %{exhausted: :all, runs: runs}} -> {:all, runs}
+      {:ok, %{exhausted: :limit}} -> :more
+      {:failed, failure} -> {:failed, failure}
+    end
+  rescue
+    Lockstep.OptionError -> :refused
+  end
+
+  defp found_among_all({:failed, failure}, program) do
+    with number when is_integer(number) <- found({:failed, failure}, program), do: {:found, number}
+  end
+
+  defp found_among_all(clean, _program), do: clean
+
   @doc "The median of what sweeps took, and the worst. One that has found nothing is worse than any other."
   @spec summary([found()]) :: %{median: found(), worst: found(), missed: non_neg_integer()}
   def summary(found) do
