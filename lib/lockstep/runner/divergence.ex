@@ -22,30 +22,49 @@ defmodule Lockstep.Runner.Divergence do
   # with the module, and the lines in a stack trace.
   @incidental [{~r/#Function<\d+\.\d+\//, "#Function</"}, {~r/\bline: \d+/, "line: _"}]
 
-  @doc "The first event that differs, or `nil`. Where in the source an event was asked for makes no difference."
-  @spec between(Trace.t(), Trace.t()) :: t() | nil
-  def between(recorded, met) do
-    case first(recorded.events, met.events) do
+  @typedoc "The name of the test then, and today: the functions in it are called after it."
+  @type test_names :: {String.t(), String.t()} | nil
+
+  @doc """
+  The first event that differs, or `nil`. Where in the source an event was asked for makes no difference, nor does it that
+  the test has another name.
+  """
+  @spec between(Trace.t(), Trace.t(), test_names()) :: t() | nil
+  def between(recorded, met, names \\ nil) do
+    case first(recorded.events, met.events, names) do
       nil -> nil
       {one, other} -> divergence(one, other, recorded, met)
     end
   end
 
-  defp first([], []), do: nil
-  defp first([one | _], []), do: {one, nil}
-  defp first([], [other | _]), do: {nil, other}
-  defp first([one | more], [other | others]), do: if(same?(one, other), do: first(more, others), else: {one, other})
+  defp first([], [], _names), do: nil
+  defp first([one | _], [], _names), do: {one, nil}
+  defp first([], [other | _], _names), do: {nil, other}
+
+  defp first([one | more], [other | others], names),
+    do: if(same?(one, other, names), do: first(more, others, names), else: {one, other})
 
   # How the main process ends is what the run comes to, and no part of the way there.
-  defp same?(%{kind: :exit, process: 0}, %{kind: :exit, process: 0}), do: true
+  defp same?(%{kind: :exit, process: 0}, %{kind: :exit, process: 0}, _names), do: true
 
-  defp same?(one, other) do
+  defp same?(one, other, names) do
     compared = &{&1.process, &1.node, &1.kind, &1.object, &1.detail, &1.time}
-    compared.(one) == compared.(other) and (one.text == other.text or essence(one.text) == essence(other.text))
+
+    compared.(one) == compared.(other) and
+      (one.text == other.text or essence(one.text, names) == essence(other.text, names))
   end
 
-  defp essence(text),
-    do: Enum.reduce(@incidental, text, fn {what, instead}, text -> Regex.replace(what, text, instead) end)
+  defp essence(text, names) do
+    Enum.reduce(@incidental, as_then(text, names), fn {what, instead}, text -> Regex.replace(what, text, instead) end)
+  end
+
+  defp as_then(text, {recorded, today}) when recorded != today,
+    do: String.replace(text, escaped(today), escaped(recorded))
+
+  defp as_then(text, _names), do: text
+
+  # As it stands in the name of a function.
+  defp escaped(name), do: name |> inspect() |> String.slice(1..-2//1)
 
   defp divergence(one, other, recorded, met) do
     %__MODULE__{

@@ -79,7 +79,8 @@ defmodule Lockstep.Runner.Replay do
   defp replay(fun, options, location, %{stored: stored} = replay) do
     result = Simulation.run(fun, config(options, stored))
     TraceFile.write!(options.trace, false, stored.seed, result.trace)
-    replay = %{replay | divergence: divergence(stored.trace, result.trace), ending: ending(stored, result, location)}
+    divergence = divergence(stored.trace, result.trace, names(stored, location))
+    replay = %{replay | divergence: divergence, ending: ending(stored, result, location)}
     {replay, result}
   end
 
@@ -102,11 +103,14 @@ defmodule Lockstep.Runner.Replay do
     options |> Map.merge(told) |> Simulation.config(stored.seed, true)
   end
 
-  defp divergence(nil, _trace), do: nil
+  defp names(%{test: %{name: name}}, %{test: test}) when name != nil and test != nil, do: {name, to_string(test)}
+  defp names(_stored, _location), do: nil
 
-  defp divergence(recorded, met) do
+  defp divergence(nil, _trace, _names), do: nil
+
+  defp divergence(recorded, met, names) do
     with {:ok, recorded} <- Trace.decode(recorded), {:ok, met} <- Trace.decode(met) do
-      Divergence.between(recorded, met)
+      Divergence.between(recorded, met, names)
     else
       # Written by another version of Lockstep, or more than this one reads.
       :error -> nil
