@@ -40,8 +40,9 @@ defmodule Lockstep.Report.Story do
     end
   end
 
-  # What is stored is the failure that was found, and not its replays.
+  # What is stored is the failure that was found, and not a replay that has left its path.
   defp stored(%{file: file, replayed: nil}), do: file
+  defp stored(%{file: file, replayed: %{divergence: nil, stored: %{trace: trace}}}) when trace != nil, do: file
   defp stored(_failure), do: nil
 
   defp left_out(%{earlier: 0, others: 0}, _file, _width), do: []

@@ -5,6 +5,7 @@ defmodule Lockstep.Report.Json.Document do
 
   alias Lockstep.Failures.StoredError
   alias Lockstep.Report.{Facts, Stack, UserError, Words}
+  alias Lockstep.Runner.Strategies
 
   @version 1
   # Wide enough that nothing is broken for want of room.
@@ -13,12 +14,15 @@ defmodule Lockstep.Report.Json.Document do
   @doc "The document, as `Lockstep.Report.Json.encode/1` takes it."
   @spec of(Facts.t()) :: keyword()
   def of(%Facts{failure: failure} = facts) do
+    {strategy, chosen} = strategies(failure.strategy, failure.chosen)
+
     [
       version: @version,
       seed: failure.seed,
       run: failure.run,
       runs_planned: failure.summary.total,
-      strategy: strategy(failure.strategy),
+      strategy: strategy,
+      chosen: chosen,
       steps: failure.result.steps,
       virtual_ms: failure.result.virtual_ms,
       deterministic: failure.nondeterminism == nil,
@@ -43,10 +47,20 @@ defmodule Lockstep.Report.Json.Document do
     ]
   end
 
-  defp strategy({:replay, _choices}), do: "replay"
-  defp strategy(text) when is_binary(text), do: text
-  defp strategy(name) when is_atom(name), do: Atom.to_string(name)
-  defp strategy(other), do: inspect(other)
+  # As `LOCKSTEP_STRATEGY` takes them: what was asked for, and what the seed had of it where that is more than one.
+  defp strategies(text, _chosen) when is_binary(text), do: stored(text)
+  defp strategies({:replay, _choices}, _chosen), do: {"replay", nil}
+  defp strategies(:portfolio, chosen) when chosen != nil, do: {"portfolio", Strategies.variable(chosen)}
+  defp strategies(asked, _chosen), do: {Strategies.variable(asked), nil}
+
+  # Of a failure that was stored they are in words: see `Strategies.describe/2`.
+  defp stored(":portfolio (" <> rest) do
+    chosen = rest |> String.trim_trailing(")") |> String.replace("pct, depth ", "pct:")
+    {"portfolio", chosen}
+  end
+
+  defp stored("replay of " <> _count), do: {"replay", nil}
+  defp stored(text), do: {text |> String.replace(~r/^{:pct, (\d+)}$/, "pct:\\1") |> String.trim_leading(":"), nil}
 
   defp test(nil), do: nil
 
