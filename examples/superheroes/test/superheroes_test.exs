@@ -1,11 +1,13 @@
+Code.require_file("../../example.exs", __DIR__)
 Code.require_file("scenario.exs", __DIR__)
 
 defmodule SuperheroesTest do
   use Lockstep.Case, async: true
 
+  import Example, only: [find: 1]
   import SuperheroesScenario
 
-  alias Lockstep.{Cluster, Runner}
+  alias Lockstep.Cluster
   alias Superheroes.PubSub
   alias Superheroes.Roster.{Hybrid, Seconds}
 
@@ -163,11 +165,6 @@ defmodule SuperheroesTest do
         assert_receive {:heroes, _city, %{1 => %{name: "hero 1"}}}, 120_000
       end)
     end
-  end
-
-  defp find(scenario) do
-    assert {:failed, %{error: {:crash, :error, error, _stack}}} = Runner.explore(scenario, seeds: 1..500)
-    error
   end
 
   defp call_for_ever(city) do

@@ -1,11 +1,13 @@
+Code.require_file("../../example.exs", __DIR__)
 Code.require_file("scenario.exs", __DIR__)
 
 defmodule UserCacheTest do
   use Lockstep.Case, async: true
 
+  import Example, only: [find: 1]
   import UserCacheScenario
 
-  alias Lockstep.{Cluster, Runner}
+  alias Lockstep.Cluster
   alias UserCache.Sync.{Members, Nodes}
 
   @moduletag timeout: 300_000
@@ -118,10 +120,5 @@ defmodule UserCacheTest do
       UserCache.put(:rand.uniform(20), {node(), number})
       write_many(number + 1)
     end
-  end
-
-  defp find(scenario) do
-    assert {:failed, %{error: {:crash, :error, error, _stack}}} = Runner.explore(scenario, seeds: 1..500)
-    error
   end
 end
