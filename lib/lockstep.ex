@@ -278,6 +278,9 @@ defmodule Lockstep do
   For what a run may know of the real world, because it is the same each time (a file of the project), or because the
   run does not depend on it. The function gets a process of its own that is none of the run's: what it does is done for
   real, no virtual time passes, and the run's processes cannot be reached from it. Outside of a run it is just called.
+
+  A sweep makes several runs at once, whose functions may be called at the same time and in any order. Where they would be
+  in each other's way, the option `concurrency: 1` makes one run after the other.
   """
   @spec host((... -> value)) :: value when value: term()
   def host(fun) when is_function(fun, 0), do: Runtime.Host.run(fun)

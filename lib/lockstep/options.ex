@@ -151,8 +151,11 @@ defmodule Lockstep.Options do
     ],
     concurrency: [
       type: :concurrency,
-      default: 1,
-      doc: "how many runs at a time; only `1` so far"
+      default: nil,
+      doc:
+        "how many runs are made at a time, each on one scheduler of the VM; as many as are online by default. What comes " <>
+          "out is the same for any number. `1` for tests whose runs meet outside of control, in `Lockstep.host/1` or in " <>
+          "files. With `trace:` or `strategy: :exhaustive` there is one at a time"
     ]
   ]
 

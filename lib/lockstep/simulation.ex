@@ -21,6 +21,7 @@ defmodule Lockstep.Simulation do
 
   @type config :: %{
           optional(:profile) => binary() | nil,
+          optional(:scheduler) => pos_integer(),
           optional(:stacks) => [{step :: pos_integer(), process :: non_neg_integer()}],
           seed: non_neg_integer(),
           strategy: Native.strategy() | module() | {module(), args :: term()} | {:explore, Native.explorer()},
@@ -56,7 +57,9 @@ defmodule Lockstep.Simulation do
   @spec run((... -> term()), config()) :: Result.t()
   def run(fun, config) do
     caller = self()
-    {warden, monitor} = spawn_monitor(fn -> exit({:lockstep_result, warden(fun, config, caller)}) end)
+    config = Map.put_new(config, :scheduler, :erlang.system_info(:scheduler_id))
+    body = fn -> exit({:lockstep_result, warden(fun, config, caller)}) end
+    {warden, monitor} = :erlang.spawn_opt(body, [:monitor, {:scheduler, config.scheduler}])
 
     receive do
       {:DOWN, ^monitor, :process, ^warden, {:lockstep_result, result}} -> result
@@ -111,7 +114,7 @@ defmodule Lockstep.Simulation do
       node: @control,
       store: store,
       warden: self(),
-      scheduler: :erlang.system_info(:scheduler_id),
+      scheduler: config.scheduler,
       record?: config.record,
       explored?: explorer(config) != nil,
       stacks: Map.get(config, :stacks, [])

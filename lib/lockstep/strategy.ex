@@ -35,7 +35,7 @@ defmodule Lockstep.Strategy do
       end
 
   Everything random has to come from the seed and go through the state, as here: a seed is to give the same run each time.
-  The functions run in a process of Lockstep, outside of the run; the module must be an ordinary one, without
+  The functions run in a process of Lockstep, outside of the run, and for several runs at once; the module must be an ordinary one, without
   `use Lockstep`. The choices are recorded like all others, so a failure is replayed and shrunk without the strategy.
   Latencies and faults are drawn from the seed as under `:random`. Unlike Lockstep's own strategies, which turn random
   after very many choices, one of these has to see to it itself that nobody waits for ever for a process that polls.

@@ -8,7 +8,7 @@ defmodule Lockstep.Summary do
       search, else `nil`
     * `:abandoned` - with it: the runs that were given up because all that they could still do had been seen
     * `:steps` - steps of all runs together
-    * `:distinct` - how many different schedules there were
+    * `:distinct` - how many different schedules there were: exactly up to 32,768, beyond that an estimate (within 2 %)
     * `:singletons` - how many of these were met once only; see `unseen/1`
     * `:virtual_ms`, `:wall_ms` - virtual and wall time of all runs together, in ms
     * `:strategy`, `:seeds` - as asked for

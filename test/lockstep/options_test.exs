@@ -30,7 +30,7 @@ defmodule Lockstep.OptionsTest do
       assert options.nodes == []
       assert options.trace == nil
       assert options.check_determinism == false
-      assert options.concurrency == 1
+      assert options.concurrency == nil
     end
 
     test "takes seeds as a count, a range, a list or a single one" do
@@ -110,8 +110,7 @@ defmodule Lockstep.OptionsTest do
     end
 
     test "refuses more than one run at a time, which is still to come" do
-      assert message(concurrency: 4) =~ "runs go one at a time so far"
-      assert message(concurrency: 0) =~ "expected a positive integer"
+      assert message(concurrency: 0) =~ "expected how many runs to make at a time, an integer from 1 to 1024"
     end
 
     test "refuses a file as the trace of several seeds" do

@@ -133,7 +133,8 @@ defmodule Lockstep.ShrinkTest do
         Outside.listen()
         {program, _} = @programs[:overdrawn]
         counted = fn -> Outside.tell(:run) && program.() end
-        {:failed, failure} = Runner.explore(counted, seeds: 1..500, strategy: :random, shrink: budget)
+        options = [seeds: 1..500, strategy: :random, shrink: budget, concurrency: 1]
+        {:failed, failure} = Runner.explore(counted, options)
         runs = told(0) - failure.run - 1
         # Besides, what is found is recorded, and recorded again from its choices.
         assert runs <= budget + 2

@@ -36,7 +36,7 @@ defmodule Lockstep.StrategiesTest do
       fun.()
     end
 
-    {Runner.explore(counted, options), :counters.get(runs, 1)}
+    {Runner.explore(counted, [concurrency: 1] ++ options), :counters.get(runs, 1)}
   end
 
   describe "each strategy" do

@@ -7,6 +7,7 @@ defmodule Lockstep.Options.Type do
 
   @strategies [:random, :fifo, :pos, :surw, :pct, :portfolio]
   @max_depth 1_000
+  @max_concurrency 1024
   @max_seed 0xFFFF_FFFF_FFFF_FFFF
 
   @type result :: {:ok, term()} | {:error, String.t()}
@@ -51,12 +52,11 @@ defmodule Lockstep.Options.Type do
   def cast(:nodes, nodes), do: cast_nodes(nodes)
   def cast(:faults, faults), do: Lockstep.Options.Faults.cast(faults)
   def cast(:names, names), do: cast_names(names)
-  def cast(:concurrency, 1), do: {:ok, 1}
+  def cast(:concurrency, nil), do: {:ok, nil}
+  def cast(:concurrency, number) when number in 1..@max_concurrency, do: {:ok, number}
 
-  def cast(:concurrency, number) when is_integer(number) and number > 1,
-    do: {:error, "runs go one at a time so far; leave the option out, or give concurrency: 1"}
-
-  def cast(:concurrency, _), do: {:error, "expected a positive integer"}
+  def cast(:concurrency, _),
+    do: {:error, "expected how many runs to make at a time, an integer from 1 to #{@max_concurrency}"}
 
   def cast({:either, _type, other}, value) when value === other, do: {:ok, value}
 

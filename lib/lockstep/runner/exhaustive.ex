@@ -1,9 +1,10 @@
 defmodule Lockstep.Runner.Exhaustive do
   @moduledoc false
-  # What the strategies that run all schedules have in common.
+  # The strategies that run all schedules.
 
-  alias Lockstep.{Native, OptionError}
+  alias Lockstep.{Failure, Native, OptionError}
   alias Lockstep.Report.Time
+  alias Lockstep.Runner.{Coverage, Finding, Job, Sweep, Warning}
 
   @doc "Whether a strategy is one of them."
   @spec asked?(term()) :: boolean()
@@ -15,6 +16,50 @@ defmodule Lockstep.Runner.Exhaustive do
   @spec bound(:exhaustive | {:exhaustive, keyword()}) :: Native.bound()
   def bound({:exhaustive, [{kind, most}]}), do: {kind, most}
   def bound(_unbounded), do: :interleavings
+
+  @doc """
+  Makes the runs that are asked for, until one fails.
+
+  There are no seeds: the runs are those that the explorer has not seen. What the program draws is always the same. Each
+  run tells the explorer what the next one has to be, so they are made one after the other.
+  """
+  @spec search(Sweep.t()) :: Sweep.t() | {:failed, Failure.t()}
+  def search(%{job: %{options: options}} = sweep) do
+    explorer = Native.explorer(bound(options.strategy))
+    run = %{seed: Enum.at(options.seeds, 0), asked: options.strategy, chosen: {:explore, explorer}}
+    explore(%{sweep | account: %{sweep.account | coverage: Coverage.exact()}}, run, explorer)
+  end
+
+  defp explore(sweep, run, explorer) do
+    case Job.simulate(sweep.job, run, false) do
+      %{outcome: :abandoned} -> go_on(%{sweep | abandoned: sweep.abandoned + 1}, run, explorer)
+      %{outcome: :ok} = result -> sweep |> Sweep.add(%{run | chosen: run.asked}, result) |> go_on(run, explorer)
+      failed -> sweep |> Sweep.add(%{run | chosen: run.asked}, failed) |> unexplored(run, failed)
+    end
+  end
+
+  defp go_on(sweep, run, explorer) do
+    case Native.advance(explorer) do
+      {false, _complete, _abandoned} -> %{sweep | exhausted: :all, total: sweep.account.runs}
+      {true, complete, abandoned} when complete + abandoned >= sweep.total -> give_up(sweep)
+      {true, _complete, _abandoned} -> explore(sweep, run, explorer)
+    end
+  end
+
+  # A test that passes shows no summary, and somebody may take it for a proof.
+  defp give_up(sweep) do
+    sweep = %{sweep | exhausted: :limit}
+    Warning.incomplete(Sweep.summary(sweep))
+    sweep
+  end
+
+  # Until the explorer is told to go on it repeats its last run.
+  defp unexplored(sweep, run, result) do
+    finding = %{job: sweep.job, run: run, result: result, difference: nil}
+    {_error, recorded, _difference} = verdict = Finding.verdict(finding)
+    replay = {:replay, shortened(recorded.choices)}
+    {:failed, Finding.failure(put_in(finding.run.chosen, replay), verdict, Sweep.summary(sweep), sweep.location)}
+  end
 
   @doc "Checks the strategy as it is written in the options."
   @spec cast(term()) :: {:ok, term()} | {:error, String.t()}

@@ -19,13 +19,21 @@ defmodule Lockstep.Runner.Sometimes do
     Map.put(counts, name, {met + if(met?, do: 1, else: 0), looked_at + 1, first || place})
   end
 
+  @doc "Puts the counts of two parts of a sweep together; that of the first comes first."
+  @spec merge(counts(), counts()) :: counts()
+  def merge(counts, others) do
+    Map.merge(counts, others, fn _name, {met, looked_at, first}, {more, others, place} ->
+      {met + more, looked_at + others, first || place}
+    end)
+  end
+
   @doc "How many runs have met each."
   @spec met(counts()) :: %{(String.t() | atom()) => non_neg_integer()}
   def met(counts), do: Map.new(counts, fn {name, {met, _looked_at, _place}} -> {name, met} end)
 
   @doc "What none of `runs` runs has met. One run alone, as of a replay, proves nothing."
-  @spec unmet(counts(), pos_integer()) :: [Lockstep.SometimesError.unmet()]
-  def unmet(_counts, 1), do: []
+  @spec unmet(counts(), non_neg_integer()) :: [Lockstep.SometimesError.unmet()]
+  def unmet(_counts, runs) when runs < 2, do: []
 
   def unmet(counts, _runs) do
     for {name, {0, looked_at, place}} <- Enum.sort(counts), do: %{name: name, place: place, reached: looked_at}

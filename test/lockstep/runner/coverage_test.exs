@@ -10,7 +10,7 @@ defmodule Lockstep.Runner.CoverageTest do
   test "counts what is different, and what was met once" do
     for {hashes, distinct, singletons} <- [{[], 0, 0}, {[1], 1, 1}, {[1, 1], 1, 0}, {[1, 2, 1, 1, 3], 3, 2}] do
       coverage = of(hashes)
-      assert {Coverage.distinct(coverage), coverage.singletons} == {distinct, singletons}
+      assert {Coverage.distinct(coverage), Coverage.singletons(coverage)} == {distinct, singletons}
     end
   end
 
@@ -22,11 +22,38 @@ defmodule Lockstep.Runner.CoverageTest do
       {estimates, missing} =
         for _ <- 1..200 do
           coverage = of(for _ <- 1..runs, do: :rand.uniform(kinds))
-          {Coverage.unseen(%{runs: runs, singletons: coverage.singletons}), 1 - Coverage.distinct(coverage) / kinds}
+
+          {Coverage.unseen(%{runs: runs, singletons: Coverage.singletons(coverage)}),
+           1 - Coverage.distinct(coverage) / kinds}
         end
         |> Enum.unzip()
 
       assert_in_delta Enum.sum(estimates) / 200, Enum.sum(missing) / 200, 0.02
+    end
+  end
+
+  test "of many schedules a sample is kept, and the counts are still about right" do
+    :rand.seed(:exsss, {1, 2, 3})
+    hashes = for _ <- 1..300_000, do: :rand.uniform(0xFFFF_FFFF_FFFF_FFFF)
+    coverage = of(hashes ++ Enum.take(hashes, 100_000))
+    assert map_size(coverage.met) in 16_384..32_768
+    assert_in_delta Coverage.distinct(coverage) / 300_000, 1, 0.02
+    assert_in_delta Coverage.singletons(coverage) / 200_000, 1, 0.03
+    exact = Enum.reduce(hashes, Coverage.exact(), &Coverage.add(&2, &1))
+    assert Coverage.distinct(exact) == 300_000
+  end
+
+  test "parts put together are the whole, in any order" do
+    :rand.seed(:exsss, {4, 5, 6})
+    hashes = for _ <- 1..100_000, do: :rand.uniform(0xFFFF_FFFF_FFFF_FFFF)
+    hashes = hashes ++ Enum.take_random(hashes, 20_000)
+    whole = of(hashes)
+
+    for parts <- [[2, 119_998], [60_000, 60_000], [100, 40_000, 40_000, 39_900]] do
+      {parts, []} = Enum.map_reduce(parts, hashes, &Enum.split(&2, &1))
+      parts = Enum.map(parts, &of/1)
+      assert Enum.reduce(parts, &Coverage.merge(&2, &1)) == whole
+      assert Enum.reduce(parts, &Coverage.merge(&1, &2)) == whole
     end
   end
 

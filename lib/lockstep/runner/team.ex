@@ -1,0 +1,115 @@
+defmodule Lockstep.Runner.Team do
+  @moduledoc false
+  # A sweep by workers, one or several at once.
+  #
+  # Its lead hands out chunks of seeds and puts together what comes back. It is a process of its own, so that nothing of
+  # it shows in the caller's mailbox and links, and it watches the caller: when that dies, everything ends.
+
+  alias Lockstep.Runner.{Account, Job, Ledger, Part, Worker}
+
+  # A chunk should take so long: handing it out costs little then, and nobody waits long for the last one.
+  @chunk 20_000
+  @most 1_000
+  # A worker that is at a run when the sweep is over may bring it to its end, or else is killed after so many ms.
+  @grace 200
+
+  @enforce_keys [:ledger, :limit, :observe, :workers, :caller]
+  defstruct @enforce_keys ++ [given: %{}]
+
+  @doc """
+  Runs `seeds` as `Lockstep.Runner.Part.run/4` does, and returns the same, with as many workers as the job asks for.
+
+  `observe` is given the account of what has been made so far.
+  """
+  @spec run(Job.t(), Part.seeds(), Account.t(), (Account.t() -> term())) ::
+          {Job.t(), Account.t(), Part.finding() | nil}
+  def run(job, seeds, account, observe) do
+    caller = self()
+    lead = fn -> exit({:lockstep_team, lead(caller, job, Ledger.new(seeds, account), observe)}) end
+    {pid, monitor} = spawn_monitor(lead)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^pid, {:lockstep_team, {account, finding}}} -> {job, account, finding}
+      {:DOWN, ^monitor, :process, ^pid, reason} -> exit(reason)
+    end
+  end
+
+  defp lead(caller, job, ledger, observe) do
+    Process.flag(:trap_exit, true)
+    limit = :atomics.new(1, signed: false)
+    :atomics.put(limit, 1, Ledger.limit(ledger))
+    workers = for scheduler <- schedulers(job), do: Worker.start(job, limit, scheduler)
+    monitor = Process.monitor(caller)
+    team = %__MODULE__{ledger: ledger, limit: limit, observe: observe, workers: workers, caller: monitor}
+    team = workers |> Enum.reduce(team, &assign(&2, &1, 1)) |> watch()
+    dismiss(team)
+    {Ledger.account(team.ledger), with({_place, finding} <- team.ledger.finding, do: finding)}
+  end
+
+  # One for each worker.
+  defp schedulers(%{options: options, total: total}) do
+    online = System.schedulers_online()
+    first = :erlang.system_info(:scheduler_id) - 1
+    for n <- 1..min(options.concurrency || online, total), do: rem(first + n - 1, online) + 1
+  end
+
+  defp assign(team, worker, size) do
+    case Ledger.take(team.ledger, size) do
+      {nil, _ledger} ->
+        %{team | given: Map.delete(team.given, worker)}
+
+      {chunk, ledger} ->
+        Worker.give(worker, chunk)
+        %{team | ledger: ledger, given: Map.put(team.given, worker, chunk)}
+    end
+  end
+
+  defp watch(team), do: if(Ledger.complete?(team.ledger), do: team, else: wait(team))
+
+  defp wait(%{caller: monitor} = team) do
+    receive do
+      {:done, worker, account, finding, micros} ->
+        team |> enter(worker, account, finding) |> assign(worker, size(team, account.runs, micros)) |> watch()
+
+      {:EXIT, _worker, reason} ->
+        exit(reason)
+
+      {:DOWN, ^monitor, :process, _caller, _reason} ->
+        exit(:shutdown)
+    end
+  end
+
+  defp enter(team, worker, account, finding) do
+    {place, _seeds} = team.given[worker]
+    ledger = Ledger.enter(team.ledger, place, account, finding)
+    :atomics.put(team.limit, 1, Ledger.limit(ledger))
+    team.observe.(Ledger.account(ledger))
+    %{team | ledger: ledger}
+  end
+
+  # Not more than its share of what is left, so that all have something to do until the end.
+  defp size(team, runs, micros) do
+    fitting = div(runs * @chunk, max(micros, 1))
+    share = div(Ledger.left(team.ledger), 2 * length(team.workers))
+    fitting |> min(share) |> min(@most) |> max(1)
+  end
+
+  defp dismiss(team) do
+    :atomics.put(team.limit, 1, 0)
+    Enum.each(team.workers, &Worker.stop/1)
+    left = await_ends(team.workers, System.monotonic_time(:millisecond) + @grace)
+    Enum.each(left, &Process.exit(&1, :kill))
+    await_ends(left, :infinity)
+  end
+
+  defp await_ends([], _deadline), do: []
+
+  defp await_ends(workers, deadline) do
+    receive do
+      {:EXIT, worker, _reason} -> workers |> List.delete(worker) |> await_ends(deadline)
+    after
+      if(deadline == :infinity, do: :infinity, else: max(deadline - System.monotonic_time(:millisecond), 0)) ->
+        workers
+    end
+  end
+end
