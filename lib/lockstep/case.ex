@@ -33,7 +33,8 @@ defmodule Lockstep.Case do
     * the test also fails if no run fails, but none has met a condition of `Lockstep.sometimes/2` either;
     * ExUnit's `timeout` counts the wall time of all runs together.
 
-  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`) and `LOCKSTEP_STRATEGY` win over the tag.
+  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`), `LOCKSTEP_STRATEGY` and `LOCKSTEP_SHARD` (`2/4`)
+  win over the tag.
   `LOCKSTEP_REPLAY` names a stored failure (`Lockstep.Failures`) to run again, and `LOCKSTEP_FAILURES` where failures are
   stored.
   """

@@ -7,7 +7,7 @@ defmodule Lockstep.Options do
   """
 
   alias Lockstep.OptionError
-  alias Lockstep.Options.Type
+  alias Lockstep.Options.{Shard, Type}
   alias Lockstep.Runner.Exhaustive
 
   @schema [
@@ -149,6 +149,15 @@ defmodule Lockstep.Options do
       default: false,
       doc: "run every seed twice and fail with `Lockstep.NondeterminismError` if the two runs differ"
     ],
+    shard: [
+      type: :shard,
+      default: nil,
+      doc:
+        "the part of the seeds to run here, while other machines run the others: `{2, 4}`, the second of four, runs every " <>
+          "fourth seed from the second on. `:partition` and `{:partition, 4}` take the number from `MIX_TEST_PARTITION`, " <>
+          "and all seeds where that is not set; `:partition` takes the count from `LOCKSTEP_PARTITIONS`. Under " <>
+          "`mix test --partitions`, which shares out the test files, they run all seeds of each"
+    ],
     concurrency: [
       type: :concurrency,
       default: nil,
@@ -206,8 +215,8 @@ defmodule Lockstep.Options do
   @doc """
   Checks `opts` and fills in the defaults.
 
-  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS`, `LOCKSTEP_STRATEGY`, `LOCKSTEP_REPLAY`, `LOCKSTEP_SHRINK` and
-  `LOCKSTEP_FAILURES` in `env` win over `opts`, so that one line in a shell replays a test whatever its tag says.
+  The variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS`, `LOCKSTEP_STRATEGY`, `LOCKSTEP_SHARD`, `LOCKSTEP_REPLAY`,
+  `LOCKSTEP_SHRINK` and `LOCKSTEP_FAILURES` in `env` win over `opts`, so that one line in a shell replays a test whatever its tag says.
 
   `source` says where `opts` were written, for the error.
 
@@ -237,6 +246,7 @@ defmodule Lockstep.Options do
       |> Map.merge(overrides)
       |> Map.put(:overridden, Map.keys(overrides))
       |> Exhaustive.check(source)
+      |> take_shard(env, source)
       |> check_trace(source)
     end
   end
@@ -309,10 +319,11 @@ defmodule Lockstep.Options do
     with {:ok, seeds} <- from_variable(env, "LOCKSTEP_SEEDS", :seeds, &Type.parse_seeds/1),
          {:ok, seed} <- from_variable(env, "LOCKSTEP_SEED", :seed, &Type.parse_seed/1),
          {:ok, strategy} <- from_variable(env, "LOCKSTEP_STRATEGY", :strategy, &Type.parse_strategy/1),
+         {:ok, shard} <- from_variable(env, "LOCKSTEP_SHARD", :shard, &Shard.parse/1),
          {:ok, replay} <- from_variable(env, "LOCKSTEP_REPLAY", :replay, &Type.cast(:path, &1)),
          {:ok, shrink} <- from_variable(env, "LOCKSTEP_SHRINK", :shrink_file, &Type.cast(:path, &1)),
          {:ok, failures} <- from_variable(env, "LOCKSTEP_FAILURES", :failures, &Type.parse_directory/1) do
-      {:ok, Enum.reduce([as_seeds(seed), strategy, replay, shrink, failures], seeds, &Map.merge(&2, &1))}
+      {:ok, Enum.reduce([as_seeds(seed), strategy, shard, replay, shrink, failures], seeds, &Map.merge(&2, &1))}
     end
   end
 
@@ -329,6 +340,15 @@ defmodule Lockstep.Options do
           {:ok, value} -> {:ok, %{option => value}}
           {:error, expected} -> error(option, text, expected, variable)
         end
+    end
+  end
+
+  defp take_shard({:error, error}, _env, _source), do: {:error, error}
+
+  defp take_shard({:ok, options}, env, source) do
+    case Shard.take(options, env, System.argv()) do
+      {:ok, options} -> {:ok, options}
+      {:error, option, value, expected} -> error(option, value, expected, source)
     end
   end
 

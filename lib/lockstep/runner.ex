@@ -19,8 +19,8 @@ defmodule Lockstep.Runner do
 
   #{Lockstep.Options.docs()}
 
-  The environment variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`) and `LOCKSTEP_STRATEGY` win over
-  the options. `LOCKSTEP_REPLAY` names a stored failure (`Lockstep.Failures`) to run again, and `LOCKSTEP_FAILURES` where
+  The environment variables `LOCKSTEP_SEED`, `LOCKSTEP_SEEDS` (`200` or `1..500`), `LOCKSTEP_STRATEGY` and
+  `LOCKSTEP_SHARD` (`2/4`) win over the options. `LOCKSTEP_REPLAY` names a stored failure (`Lockstep.Failures`) to run again, and `LOCKSTEP_FAILURES` where
   failures are stored.
   """
 

@@ -109,7 +109,7 @@ defmodule Lockstep.OptionsTest do
       assert message(nodes: [:nonode@nohost]) =~ "always there"
     end
 
-    test "refuses more than one run at a time, which is still to come" do
+    test "refuses a number of runs at a time that is none" do
       assert message(concurrency: 0) =~ "expected how many runs to make at a time, an integer from 1 to 1024"
     end
 

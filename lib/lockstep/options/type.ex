@@ -52,6 +52,7 @@ defmodule Lockstep.Options.Type do
   def cast(:nodes, nodes), do: cast_nodes(nodes)
   def cast(:faults, faults), do: Lockstep.Options.Faults.cast(faults)
   def cast(:names, names), do: cast_names(names)
+  def cast(:shard, shard), do: Lockstep.Options.Shard.cast(shard)
   def cast(:concurrency, nil), do: {:ok, nil}
   def cast(:concurrency, number) when number in 1..@max_concurrency, do: {:ok, number}
 

@@ -89,6 +89,7 @@ defmodule Lockstep.Runner.Exhaustive do
     [
       faults:
         {[], "faults are drawn from seeds, and strategy: :exhaustive has none; inject them in the function itself"},
+      shard: {nil, "strategy: :exhaustive has no seeds to share out"},
       trace: {nil, "strategy: :exhaustive records only a run that fails; replay that with a trace"},
       check_determinism:
         {false, "strategy: :exhaustive repeats the beginning of each run and notices when it differs"}
@@ -96,7 +97,7 @@ defmodule Lockstep.Runner.Exhaustive do
   end
 
   defp given(options, {name, {none, expected}}) do
-    if options[name] != none, do: {name, options[name], expected}
+    if options[name] != none and name not in options.overridden, do: {name, options[name], expected}
   end
 
   @doc "A choice log without its end, which a replay adds: there nothing is disturbed."
