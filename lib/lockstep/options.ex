@@ -149,6 +149,14 @@ defmodule Lockstep.Options do
       default: false,
       doc: "run every seed twice and fail with `Lockstep.NondeterminismError` if the two runs differ"
     ],
+    hosts: [
+      type: :hosts,
+      default: [],
+      doc:
+        "real Erlang nodes that take part in the sweep, such as `Node.list()`, each with `concurrency:` runs at a time (its " <>
+          "schedulers by default). They need the same code path; the code of tests is sent to them. If one is lost, others " <>
+          "run its seeds"
+    ],
     shard: [
       type: :shard,
       default: nil,

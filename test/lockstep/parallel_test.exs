@@ -158,6 +158,15 @@ defmodule Lockstep.ParallelTest do
     assert seen |> Enum.uniq() |> length() == min(2, System.schedulers_online())
   end
 
+  test "other nodes can take part only where there is a distribution" do
+    refute Node.alive?()
+
+    assert {:failed, %Lockstep.OptionError{} = error} =
+             Runner.explore(fn -> :ok end, seeds: 2, hosts: [:"a@127.0.0.1"])
+
+    assert Exception.message(error) =~ "this VM is no node and cannot be connected with others; start it with --sname"
+  end
+
   test "what is printed outside of control goes where the caller's output goes" do
     print = fn -> Lockstep.host(fn -> IO.puts("here") end) end
     printed = capture_io(fn -> Runner.run(print, seeds: 20, strategy: :random, concurrency: 2) end)

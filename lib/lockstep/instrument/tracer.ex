@@ -39,7 +39,13 @@ defmodule Lockstep.Instrument.Tracer do
 
   def trace(_event, _env), do: :ok
 
-  defp remember(module, bytecode) do
+  @doc "The modules whose bytecode is known."
+  @spec modules() :: [module()]
+  def modules, do: @table |> :ets.match({:"$1", :_}) |> List.flatten()
+
+  @doc "Keeps the bytecode of a module that has just been compiled, here or elsewhere."
+  @spec remember(module(), binary()) :: :ok
+  def remember(module, bytecode) do
     redefined? = :erlang.module_loaded(Instrument.guest_name(module))
     :ets.insert(@table, {module, bytecode})
     if redefined?, do: Instrument.forget(module), else: Instrument.undecide(module)

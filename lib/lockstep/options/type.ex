@@ -52,6 +52,7 @@ defmodule Lockstep.Options.Type do
   def cast(:nodes, nodes), do: cast_nodes(nodes)
   def cast(:faults, faults), do: Lockstep.Options.Faults.cast(faults)
   def cast(:names, names), do: cast_names(names)
+  def cast(:hosts, hosts), do: cast_hosts(hosts)
   def cast(:shard, shard), do: Lockstep.Options.Shard.cast(shard)
   def cast(:concurrency, nil), do: {:ok, nil}
   def cast(:concurrency, number) when number in 1..@max_concurrency, do: {:ok, number}
@@ -131,6 +132,12 @@ defmodule Lockstep.Options.Type do
   defp cast_nodes(_nodes), do: nodes_error()
 
   defp nodes_error, do: {:error, "expected a list of node names, such as nodes: [:a, :b, :c]"}
+
+  defp cast_hosts(hosts) do
+    if is_list(hosts) and Enum.all?(hosts, &(is_atom(&1) and String.contains?(Atom.to_string(&1), "@"))),
+      do: {:ok, Enum.uniq(hosts)},
+      else: {:error, "expected a list of names of nodes, such as hosts: [:\"two@a.example\"] or hosts: Node.list()"}
+  end
 
   defp cast_names(names) do
     if is_list(names) and Enum.all?(names, &name?/1) do

@@ -33,6 +33,6 @@ defmodule Lockstep.Runner.Part do
     difference = Job.difference(job, run, result)
 
     if difference != nil or result.outcome != :ok,
-      do: %{job: job, run: run, result: result, difference: difference}
+      do: %{job: %{job | scheduler: nil}, run: run, result: result, difference: difference}
   end
 end

@@ -4,7 +4,21 @@ defmodule Lockstep.Runner.Sweep do
 
   alias Lockstep.{SometimesError, Summary}
   alias Lockstep.Report.Output
-  alias Lockstep.Runner.{Account, Coverage, Exhaustive, Finding, Job, Location, Part, Progress, Replay, Sometimes}
+
+  alias Lockstep.Runner.{
+    Account,
+    Coverage,
+    Exhaustive,
+    Finding,
+    Hosts,
+    Job,
+    Location,
+    Part,
+    Progress,
+    Replay,
+    Sometimes
+  }
+
   alias Lockstep.Runner.{Team, TraceFile, Warning}
 
   @enforce_keys [:job, :location, :progress, :started, :total, :account]
@@ -52,11 +66,12 @@ defmodule Lockstep.Runner.Sweep do
 
   defp seeds(%{job: job} = sweep) do
     if in_order?(job) do
-      Part.run(job, job.options.seeds, sweep.account, &observe(sweep, &1, &2, &3))
+      job |> Part.run(job.options.seeds, sweep.account, &observe(sweep, &1, &2, &3)) |> conclude(sweep)
     else
-      Team.run(job, job.options.seeds, sweep.account, &observe(sweep, &1))
+      with {:ok, seats} <- Hosts.seats(job) do
+        job |> Team.run(sweep.account, seats, &observe(sweep, &1)) |> conclude(sweep)
+      end
     end
-    |> conclude(sweep)
   end
 
   # Traces are written in the order of the seeds, those after the first failure not at all. What a single run prints is

@@ -5,7 +5,7 @@ defmodule Lockstep.Runner.Team do
   # Its lead hands out chunks of seeds and puts together what comes back. It is a process of its own, so that nothing of
   # it shows in the caller's mailbox and links, and it watches the caller: when that dies, everything ends.
 
-  alias Lockstep.Runner.{Account, Job, Ledger, Part, Worker}
+  alias Lockstep.Runner.{Account, Hosts, Job, Ledger, Part, Warning, Worker}
 
   # A chunk should take so long: handing it out costs little then, and nobody waits long for the last one.
   @chunk 20_000
@@ -14,18 +14,18 @@ defmodule Lockstep.Runner.Team do
   @grace 200
 
   @enforce_keys [:ledger, :limit, :observe, :workers, :caller]
-  defstruct @enforce_keys ++ [given: %{}]
+  defstruct @enforce_keys ++ [given: %{}, lost: %{}]
 
   @doc """
-  Runs `seeds` as `Lockstep.Runner.Part.run/4` does, and returns the same, with as many workers as the job asks for.
+  Runs the seeds of a job as `Lockstep.Runner.Part.run/4` does, and returns the same, with a worker on each of `seats`.
 
   `observe` is given the account of what has been made so far.
   """
-  @spec run(Job.t(), Part.seeds(), Account.t(), (Account.t() -> term())) ::
+  @spec run(Job.t(), Account.t(), [Hosts.seat(), ...], (Account.t() -> term())) ::
           {Job.t(), Account.t(), Part.finding() | nil}
-  def run(job, seeds, account, observe) do
+  def run(job, account, seats, observe) do
     caller = self()
-    lead = fn -> exit({:lockstep_team, lead(caller, job, Ledger.new(seeds, account), observe)}) end
+    lead = fn -> exit({:lockstep_team, lead(caller, job, seats, Ledger.new(job.options.seeds, account), observe)}) end
     {pid, monitor} = spawn_monitor(lead)
 
     receive do
@@ -34,23 +34,16 @@ defmodule Lockstep.Runner.Team do
     end
   end
 
-  defp lead(caller, job, ledger, observe) do
+  defp lead(caller, job, seats, ledger, observe) do
     Process.flag(:trap_exit, true)
     limit = :atomics.new(1, signed: false)
     :atomics.put(limit, 1, Ledger.limit(ledger))
-    workers = for scheduler <- schedulers(job), do: Worker.start(job, limit, scheduler)
+    workers = for seat <- seats, do: Worker.start(job, limit, seat)
     monitor = Process.monitor(caller)
     team = %__MODULE__{ledger: ledger, limit: limit, observe: observe, workers: workers, caller: monitor}
     team = workers |> Enum.reduce(team, &assign(&2, &1, 1)) |> watch()
     dismiss(team)
     {Ledger.account(team.ledger), with({_place, finding} <- team.ledger.finding, do: finding)}
-  end
-
-  # One for each worker.
-  defp schedulers(%{options: options, total: total}) do
-    online = System.schedulers_online()
-    first = :erlang.system_info(:scheduler_id) - 1
-    for n <- 1..min(options.concurrency || online, total), do: rem(first + n - 1, online) + 1
   end
 
   defp assign(team, worker, size) do
@@ -71,8 +64,11 @@ defmodule Lockstep.Runner.Team do
       {:done, worker, account, finding, micros} ->
         team |> enter(worker, account, finding) |> assign(worker, size(team, account.runs, micros)) |> watch()
 
-      {:EXIT, _worker, reason} ->
-        exit(reason)
+      {:lost, worker, node} ->
+        team |> lose(worker, node) |> watch()
+
+      {:EXIT, worker, reason} ->
+        if reason == :normal and is_map_key(team.lost, worker), do: watch(team), else: exit(reason)
 
       {:DOWN, ^monitor, :process, _caller, _reason} ->
         exit(:shutdown)
@@ -85,6 +81,16 @@ defmodule Lockstep.Runner.Team do
     :atomics.put(team.limit, 1, Ledger.limit(ledger))
     team.observe.(Ledger.account(ledger))
     %{team | ledger: ledger}
+  end
+
+  # Whoever has nothing to do makes the runs that it was to make.
+  defp lose(team, worker, node) do
+    if node not in Map.values(team.lost), do: Warning.lost(node)
+    {chunk, given} = Map.pop!(team.given, worker)
+    workers = List.delete(team.workers, worker)
+    ledger = Ledger.give_back(team.ledger, chunk)
+    team = %{team | ledger: ledger, workers: workers, given: given, lost: Map.put(team.lost, worker, node)}
+    Enum.reduce(workers -- Map.keys(given), team, &assign(&2, &1, 1))
   end
 
   # Not more than its share of what is left, so that all have something to do until the end.

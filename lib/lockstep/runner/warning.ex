@@ -22,6 +22,10 @@ defmodule Lockstep.Runner.Warning do
     :ok
   end
 
+  @doc "Says that a node is gone which took part in a sweep."
+  @spec lost(node()) :: :ok
+  def lost(node), do: IO.puts(:stderr, "lockstep: the node #{node} is lost; others run its seeds")
+
   @doc "Says of a search that was to be complete how far it has got."
   @spec incomplete(Lockstep.Summary.t()) :: :ok
   def incomplete(summary), do: IO.puts(:stderr, Layout.paragraphs("lockstep: #{summary}", Terminal.text_width()))

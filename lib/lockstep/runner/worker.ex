@@ -1,28 +1,37 @@
 defmodule Lockstep.Runner.Worker do
   @moduledoc false
-  # Who makes runs on one scheduler of the VM. It is linked to the lead of its team: neither outlives the other.
+  # Who makes runs on one scheduler, of this VM or of another node. It is linked to the lead of its team: neither outlives
+  # the other.
   #
   # All processes of its runs stay on that scheduler, so that runs of different workers never wait for each other.
 
-  alias Lockstep.Runner.{Account, Job, Part}
+  alias Lockstep.Runner.{Account, Hosts, Job, Part, Visit}
 
-  @typedoc "What a worker tells its lead of a chunk: the account of its runs, the failure at the end, and how long it took."
-  @type news :: {:done, worker :: pid(), Account.t(), Part.finding() | nil, microseconds :: non_neg_integer()}
+  @typedoc """
+  What a worker tells its lead of a chunk: the account of its runs, the failure at the end, and how long it took. A worker
+  on another node may be lost, and its chunk with it.
+  """
+  @type news ::
+          {:done, worker :: pid(), Account.t(), Part.finding() | nil, microseconds :: non_neg_integer()}
+          | {:lost, worker :: pid(), node()}
 
   @doc """
   Starts a worker of the caller. It runs the chunks that it is sent (`give/2`), as long as their places are below `limit`.
   """
-  @spec start(Job.t(), :atomics.atomics_ref(), pos_integer()) :: pid()
-  def start(job, limit, scheduler) do
+  @spec start(Job.t(), :atomics.atomics_ref(), Hosts.seat()) :: pid()
+  def start(job, limit, {node, scheduler}) do
     lead = self()
     job = %{job | scheduler: scheduler}
-    :erlang.spawn_opt(fn -> loop(lead, job, limit) end, [:link, {:scheduler, scheduler}])
+
+    if node == node(),
+      do: :erlang.spawn_opt(fn -> loop(lead, job, &here(&1, &2, limit)) end, [:link, {:scheduler, scheduler}]),
+      else: spawn_link(fn -> loop(lead, job, &there(&1, &2, node)) end)
   end
 
   @doc "Gives a worker a chunk; it answers with `t:news/0`."
   @spec give(pid(), Lockstep.Runner.Ledger.chunk()) :: :ok
   def give(worker, {_place, _seeds} = chunk) do
-    send(worker, chunk)
+    send(worker, {:chunk, chunk})
     :ok
   end
 
@@ -33,19 +42,31 @@ defmodule Lockstep.Runner.Worker do
     :ok
   end
 
-  defp loop(lead, job, limit) do
+  defp loop(lead, job, run) do
     receive do
-      {place, seeds} ->
-        {micros, {job, account, finding}} = :timer.tc(fn -> chunk(job, place, seeds, limit) end)
-        send(lead, {:done, self(), account, finding, micros})
-        loop(lead, job, limit)
+      {:chunk, chunk} ->
+        case :timer.tc(fn -> run.(job, chunk) end) do
+          {_micros, {:lost, node}} ->
+            send(lead, {:lost, self(), node})
+
+          {micros, {job, account, finding}} ->
+            send(lead, {:done, self(), account, finding, micros})
+            loop(lead, job, run)
+        end
 
       :stop ->
         :ok
     end
   end
 
-  defp chunk(job, place, seeds, limit) do
+  defp here(job, {place, seeds}, limit) do
     Part.run(job, seeds, Account.new(), fn _run, _result, _account -> :atomics.get(limit, 1) > place end)
+  end
+
+  defp there(job, {_place, seeds}, node) do
+    :erpc.call(node, Visit, :chunk, [job, seeds, self()])
+  catch
+    :error, {:erpc, :noconnection} -> {:lost, node}
+    :exit, {:exception, reason} -> exit(reason)
   end
 end
