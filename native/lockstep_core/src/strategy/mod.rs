@@ -1,5 +1,6 @@
 //! Search strategies: who decides what happens next.
 
+mod actors;
 mod fifo;
 mod guided;
 mod outside;

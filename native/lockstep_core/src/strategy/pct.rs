@@ -43,7 +43,7 @@ impl Pct {
 
 impl Rule for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
-        self.priorities.highest(candidates, rng, |_| true).unwrap_or(0)
+        self.priorities.highest(candidates, rng)
     }
 
     fn ran(&mut self, candidates: &Candidates<'_>, index: usize, _rng: &mut Rng) {

@@ -21,7 +21,7 @@ impl Pos {
 impl Rule for Pos {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
         let local = first_local(candidates);
-        local.unwrap_or_else(|| self.0.highest(candidates, rng, |_| true).unwrap_or(0))
+        local.unwrap_or_else(|| self.0.highest(candidates, rng))
     }
 
     fn ran(&mut self, candidates: &Candidates<'_>, index: usize, _rng: &mut Rng) {

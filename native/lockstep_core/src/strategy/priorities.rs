@@ -1,23 +1,18 @@
-use std::collections::BTreeMap;
-
+use super::actors::Actors;
 use super::{Actor, Candidates, Object};
 use crate::rng::Rng;
 
 /// Drawn priorities have this bit, so that they are above all that are given.
-const DRAWN: u64 = 1 << 63;
+pub(super) const DRAWN: u64 = 1 << 63;
 
 /// A priority an actor, drawn when it is first needed. Drawn priorities are independent, so that a new one has any rank
-/// among the others with the same probability.
+/// among the others with the same probability. 0 is none.
 #[derive(Debug, Default)]
-pub(super) struct Priorities {
-    /// By number; 0 is none.
-    processes: Vec<u64>,
-    others: BTreeMap<Actor, u64>,
-}
+pub(super) struct Priorities(Actors<u64>);
 
 impl Priorities {
     pub(super) fn of(&mut self, actor: Actor, rng: &mut Rng) -> u64 {
-        let priority = self.place(actor);
+        let priority = self.0.of(actor);
         if *priority == 0 {
             *priority = rng.next_u64() | DRAWN;
         }
@@ -27,41 +22,19 @@ impl Priorities {
     /// Gives an actor a priority below all that are drawn; 0 has a new one drawn.
     pub(super) fn set(&mut self, actor: Actor, priority: u64) {
         debug_assert!(priority < DRAWN);
-        *self.place(actor) = priority;
+        *self.0.of(actor) = priority;
     }
 
     /// The next event of this actor gets a new priority.
     pub(super) fn forget(&mut self, actor: Actor) {
-        match actor {
-            Actor::Process(_) => self.set(actor, 0),
-            other => {
-                self.others.remove(&other);
-            }
-        }
+        self.0.forget(actor);
     }
 
-    fn place(&mut self, actor: Actor) -> &mut u64 {
-        match actor {
-            Actor::Process(process) => {
-                let number = process.0 as usize;
-                if self.processes.len() <= number {
-                    self.processes.resize(number + 1, 0);
-                }
-                &mut self.processes[number]
-            }
-            other => self.others.entry(other).or_default(),
-        }
-    }
-
-    /// The place of the candidate with the highest priority among those that are `eligible`.
-    pub(super) fn highest(
-        &mut self,
-        candidates: &Candidates<'_>,
-        rng: &mut Rng,
-        eligible: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
-        let all = (0..candidates.len()).filter(|&index| eligible(index));
+    /// The place of the candidate with the highest priority.
+    pub(super) fn highest(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
+        let all = 0..candidates.len();
         all.max_by_key(|&index| self.of(candidates.actor(index), rng))
+            .unwrap_or(0)
     }
 
     /// The candidate at `index` happens: its actor's next event gets a new priority, and so do those that conflict with it.

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::priorities::{Priorities, first_local};
+use super::actors::Actors;
+use super::priorities::DRAWN;
 use super::search::{Rule, Search};
-use super::{Candidates, Lineage, Object, Profile};
+use super::{Candidate, Candidates, Lineage, Object, Profile};
 use crate::rng::Rng;
 
 /// Selectively uniform random walk (Zhao, Wolff, Mathur, Roychoudhury, ASPLOS 2025).
@@ -18,14 +19,35 @@ pub struct Surw {
     profile: Profile,
     /// The one object whose events are interesting, if not those of all contended ones.
     only: Option<Lineage>,
-    priorities: Priorities,
-    interesting: BTreeMap<Object, bool>,
-    /// How many interesting events each actor has still to do, with all whom it has still to bring into being.
-    left: BTreeMap<Lineage, u64>,
+    /// The places of the actors in `known`.
+    places: Actors<Option<usize>>,
+    by_lineage: BTreeMap<Lineage, usize>,
+    known: Vec<Known>,
+    /// Who can act now, in the order of the candidates.
+    present: Vec<Present>,
     /// Who does the next interesting event.
-    intended: Option<Lineage>,
+    intended: Option<usize>,
     /// Who was to do one and had to let others go first.
-    blocked: BTreeSet<Lineage>,
+    blocked: Vec<usize>,
+}
+
+/// What is known of an actor.
+#[derive(Debug)]
+struct Known {
+    /// How many interesting events it has still to do, with all whom it has still to bring into being.
+    left: u64,
+    /// That of its event; 0 is none.
+    priority: u64,
+    blocked: bool,
+    /// What its last event acts upon, and whether that is interesting.
+    object: Object,
+    interesting: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Present {
+    place: usize,
+    event: Candidate,
 }
 
 impl Surw {
@@ -42,25 +64,24 @@ impl Surw {
         Surw {
             only: one.and_then(|place| profile.contended.iter().nth(place).copied()),
             profile,
-            priorities: Priorities::default(),
-            interesting: BTreeMap::new(),
-            left: BTreeMap::new(),
+            places: Actors::default(),
+            by_lineage: BTreeMap::new(),
+            known: Vec::new(),
+            present: Vec::new(),
             intended: None,
-            blocked: BTreeSet::new(),
+            blocked: Vec::new(),
         }
     }
 
-    fn is_interesting(&mut self, candidates: &Candidates<'_>, index: usize) -> bool {
-        let object = candidates.get(index).object;
-        let (only, profile) = (self.only, &self.profile);
-        *self.interesting.entry(object).or_insert_with(|| match object {
+    fn concerns(&self, candidates: &Candidates<'_>, object: Object) -> bool {
+        match object {
             Object::Local => false,
-            Object::World => only.is_none(),
+            Object::World => self.only.is_none(),
             object => {
                 let identity = candidates.identity(object);
-                only.is_none_or(|only| only == identity) && profile.contended.contains(&identity)
+                self.only.is_none_or(|only| only == identity) && self.profile.contended.contains(&identity)
             }
-        })
+        }
     }
 
     /// How many interesting events an actor has, with all whom it brings into being, if the profile knows it.
@@ -70,25 +91,59 @@ impl Surw {
         Some(self.only.map_or(all, share))
     }
 
-    /// Takes the events of actors that are new from what their parents have still to do. An intention may go over to a
-    /// new actor, as often as its share of the events is.
+    /// Finds out who can act.
     fn meet(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) {
+        self.present.clear();
         for index in 0..candidates.len() {
-            let lineage = candidates.lineage(index);
-            if self.left.contains_key(&lineage) {
-                continue;
+            let actor = candidates.actor(index);
+            let place = self.places.of(actor).unwrap_or_else(|| {
+                let place = self.introduce(candidates, index, rng);
+                *self.places.of(actor) = Some(place);
+                place
+            });
+            let event = candidates.get(index);
+            if self.known[place].object != event.object {
+                self.known[place].object = event.object;
+                self.known[place].interesting = self.concerns(candidates, event.object);
             }
-            let own = self.weight(lineage);
-            self.left.insert(lineage, own.unwrap_or(1));
-            if let (Some(own), Some(parent)) = (own, candidates.parent(index)) {
-                self.part(parent, lineage, own, rng);
-            }
+            self.present.push(Present { place, event });
         }
     }
 
-    fn part(&mut self, parent: Lineage, child: Lineage, own: u64, rng: &mut Rng) {
-        let of_parent = self.weight(parent).unwrap_or(1);
-        let before = self.left.entry(parent).or_insert(of_parent);
+    /// Takes the events of an actor that is new from what its parent has still to do. An intention may go over to it, as
+    /// often as its share of the events is.
+    fn introduce(&mut self, candidates: &Candidates<'_>, index: usize, rng: &mut Rng) -> usize {
+        let lineage = candidates.lineage(index);
+        if let Some(&place) = self.by_lineage.get(&lineage) {
+            return place;
+        }
+        let own = self.weight(lineage);
+        let place = self.know(lineage, own);
+        if let (Some(own), Some(parent)) = (own, candidates.parent(index)) {
+            self.part(parent, place, own, rng);
+        }
+        place
+    }
+
+    fn know(&mut self, lineage: Lineage, weight: Option<u64>) -> usize {
+        let place = self.known.len();
+        self.by_lineage.insert(lineage, place);
+        self.known.push(Known {
+            left: weight.unwrap_or(1),
+            priority: 0,
+            blocked: false,
+            object: Object::Local,
+            interesting: false,
+        });
+        place
+    }
+
+    fn part(&mut self, parent: Lineage, child: usize, own: u64, rng: &mut Rng) {
+        let parent = match self.by_lineage.get(&parent) {
+            Some(&place) => place,
+            None => self.know(parent, self.weight(parent)),
+        };
+        let before = &mut self.known[parent].left;
         let passes_on = self.intended == Some(parent) && below(rng, (*before).max(1)) < own;
         *before = before.saturating_sub(own);
         if passes_on {
@@ -98,50 +153,80 @@ impl Surw {
 
     /// Draws who does the next interesting event. Whoever is about to do one has at least one to do, whatever the profile
     /// says.
-    fn intend(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> Lineage {
-        let weights: Vec<_> = (0..candidates.len())
-            .map(|index| {
-                let lineage = candidates.lineage(index);
-                let left = self.left.get(&lineage).copied().unwrap_or(1);
-                (lineage, left.max(u64::from(self.is_interesting(candidates, index))))
-            })
-            .collect();
-        let mut drawn = below(rng, weights.iter().map(|(_, weight)| weight).sum());
-        for &(lineage, weight) in &weights {
-            if drawn < weight {
-                return lineage;
+    fn intend(&self, rng: &mut Rng) -> usize {
+        let weight = |&Present { place, .. }: &Present| {
+            let known = &self.known[place];
+            known.left.max(u64::from(known.interesting))
+        };
+        let mut drawn = below(rng, self.present.iter().map(weight).sum());
+        for present in &self.present {
+            if drawn < weight(present) {
+                return present.place;
             }
-            drawn -= weight;
+            drawn -= weight(present);
         }
         unreachable!("what is drawn is below the sum of the weights")
+    }
+
+    /// The place of the candidate with the highest priority, among those that are not blocked; of the interesting ones,
+    /// only that which is intended counts if there is an intention.
+    fn highest(&self, intended: Option<usize>) -> Option<usize> {
+        let eligible = |&index: &usize| {
+            let place = self.present[index].place;
+            let known = &self.known[place];
+            !known.blocked && (intended.is_none() || !known.interesting || intended == Some(place))
+        };
+        let priority = |&index: &usize| self.known[self.present[index].place].priority;
+        (0..self.present.len()).filter(eligible).max_by_key(priority)
+    }
+
+    /// The highest of all, or of those that may come before what is intended if that would be an interesting one: those
+    /// above it are then blocked. None if all are.
+    fn choose(&mut self, rng: &mut Rng) -> Option<usize> {
+        for present in &self.present {
+            let known = &mut self.known[present.place];
+            if known.priority == 0 && !known.blocked {
+                known.priority = rng.next_u64() | DRAWN;
+            }
+        }
+        let first = self.highest(None)?;
+        if !self.known[self.present[first].place].interesting {
+            return Some(first);
+        }
+        let intended = self.intended.unwrap_or_else(|| self.intend(rng));
+        self.intended = Some(intended);
+        let chosen = self.highest(Some(intended));
+        let least = chosen.map_or(0, |index| self.known[self.present[index].place].priority);
+        for &Present { place, .. } in &self.present {
+            let known = &mut self.known[place];
+            if known.interesting && place != intended && !known.blocked && known.priority > least {
+                known.blocked = true;
+                self.blocked.push(place);
+            }
+        }
+        chosen
+    }
+
+    fn unblock(&mut self) {
+        self.intended = None;
+        for place in self.blocked.drain(..) {
+            self.known[place].blocked = false;
+        }
     }
 }
 
 impl Rule for Surw {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
         self.meet(candidates, rng);
-        if let Some(local) = first_local(candidates) {
-            return local;
+        let local = |present: &Present| present.event.object == Object::Local;
+        if let Some(index) = self.present.iter().position(local) {
+            return index;
         }
         loop {
-            let blocked = &self.blocked;
-            let free = |index: usize| !blocked.contains(&candidates.lineage(index));
-            let Some(index) = self.priorities.highest(candidates, rng, free) else {
-                self.blocked.clear();
-                self.intended = None;
-                continue;
-            };
-            if !self.is_interesting(candidates, index) {
+            if let Some(index) = self.choose(rng) {
                 return index;
             }
-            let lineage = candidates.lineage(index);
-            if self.intended.is_none() {
-                self.intended = Some(self.intend(candidates, rng));
-            }
-            if self.intended == Some(lineage) {
-                return index;
-            }
-            self.blocked.insert(lineage);
+            self.unblock();
         }
     }
 
@@ -149,23 +234,35 @@ impl Rule for Surw {
         if candidates.len() == 1 {
             self.meet(candidates, rng);
         }
-        let lineage = candidates.lineage(index);
-        if self.is_interesting(candidates, index) {
-            if let Some(left) = self.left.get_mut(&lineage) {
-                *left = left.saturating_sub(1);
-            }
-            if self.intended == Some(lineage) {
-                self.intended = None;
-                self.blocked.clear();
+        // In the tail there are some whom this does not know.
+        let Some(place) = *self.places.of(candidates.actor(index)) else {
+            return;
+        };
+        let done = candidates.get(index);
+        let interesting = match self.known[place].object == done.object {
+            true => self.known[place].interesting,
+            false => self.concerns(candidates, done.object),
+        };
+        if interesting {
+            self.known[place].left = self.known[place].left.saturating_sub(1);
+            if self.intended == Some(place) {
+                self.unblock();
             }
         }
-        self.priorities.redraw_conflicting(candidates, index);
+        self.known[place].priority = 0;
+        if done.object == Object::Local {
+            return;
+        }
+        for present in &self.present {
+            if present.event.conflicts(&done) {
+                self.known[present.place].priority = 0;
+            }
+        }
     }
 
     fn held_back(&mut self, candidates: &Candidates<'_>, index: usize) {
-        if self.intended == Some(candidates.lineage(index)) {
-            self.intended = None;
-            self.blocked.clear();
+        if self.intended.is_some() && self.intended == *self.places.of(candidates.actor(index)) {
+            self.unblock();
         }
     }
 }
