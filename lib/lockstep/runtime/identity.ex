@@ -15,6 +15,7 @@ defmodule Lockstep.Runtime.Identity do
   @max_processes @per_serial * div(8192 - @first_serial, @nodes)
   # The middle word of a reference ends in the number of the scheduler that made it; 0 is none.
   @ref_mark 0x7C000000
+  @ref_middle ~c".#{@ref_mark}."
   # Above all that a process counts to.
   @table_mark 0x8000_0000
 
@@ -22,7 +23,7 @@ defmodule Lockstep.Runtime.Identity do
   @spec pid(non_neg_integer(), non_neg_integer()) :: pid()
   def pid(id, node) when id < @max_processes and node < @nodes do
     serial = @first_serial + node + @nodes * div(id, @per_serial)
-    :erlang.list_to_pid(~c"<0.#{rem(id, @per_serial) + 1}.#{serial}>")
+    :erlang.list_to_pid(~c"<0." ++ digits(rem(id, @per_serial) + 1) ++ ~c"." ++ digits(serial) ++ ~c">")
   end
 
   def pid(_id, _node) do
@@ -65,8 +66,12 @@ defmodule Lockstep.Runtime.Identity do
   @doc "The reference with that number."
   @spec ref(non_neg_integer()) :: reference()
   def ref(number) do
-    :erlang.list_to_ref(~c"#Ref<0.#{div(number, 0x40000)}.#{@ref_mark}.#{rem(number, 0x40000)}>")
+    high = digits(div(number, 0x40000))
+    :erlang.list_to_ref(~c"#Ref<0." ++ high ++ @ref_middle ++ digits(rem(number, 0x40000)) ++ ~c">")
   end
+
+  # What is made of characters by interpolation takes three times as long.
+  defp digits(number), do: :erlang.integer_to_list(number)
 
   @doc "A virtual reference's number; 0, which no reference has, for any other."
   @spec number(reference()) :: non_neg_integer()

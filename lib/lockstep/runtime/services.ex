@@ -58,10 +58,17 @@ defmodule Lockstep.Runtime.Services do
   @doc "Makes sure that the service `name` runs on a node, if that is up."
   @spec ensure_on(Context.t(), node(), atom()) :: :ok
   def ensure_on(ctx, node, name) do
-    if name in Native.names(ctx.session, node) or {node, true} not in Native.nodes(ctx.session),
+    known = :ets.lookup(ctx.store, {:service, node, name})
+
+    # Nearly always it runs, and that is soon said.
+    if runs?(known, ctx) or name in Native.names(ctx.session, node) or {node, true} not in Native.nodes(ctx.session),
       do: :ok,
-      else: start(ctx, node, name, :ets.lookup(ctx.store, {:service, node, name}))
+      else: start(ctx, node, name, known)
   end
+
+  # It may have given its name away for a while.
+  defp runs?([{_, {:running, root}}], ctx), do: Native.alive(ctx.session, root)
+  defp runs?(_unknown, _ctx), do: false
 
   @doc "Waits until the service, which somebody is starting, is ready: it has its name before it hears of anything."
   @spec await(Context.t(), node(), atom()) :: :ok
@@ -116,10 +123,8 @@ defmodule Lockstep.Runtime.Services do
     end
   end
 
-  # It has given its name away for a while, or has ended for good.
-  defp start(ctx, node, name, [{_, {:running, root}}]) do
-    if Native.alive(ctx.session, root), do: :ok, else: start(ctx, node, name, [])
-  end
+  # It has ended for good.
+  defp start(ctx, node, name, [{_, {:running, _root}}]), do: start(ctx, node, name, [])
 
   defp start(%{node: node} = ctx, node, name, []) do
     caller = ctx.pid

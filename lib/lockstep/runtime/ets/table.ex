@@ -55,7 +55,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   def put(ctx, table) do
     table = %{table | object: object(table)}
     :ets.insert(ctx.store, {{:table, table.id}, table})
-    if table.named?, do: :ets.insert(ctx.store, {{:table_name, table.node, table.name}, table.id})
+    if table.named?, do: :ets.insert(ctx.store, {{:table_name, table.node, table.name}, table})
     table
   end
 
@@ -66,10 +66,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   @doc "The table that `id`, a reference or a name, means on the caller's node."
   @spec find(Context.t(), term()) :: t() | nil
   def find(ctx, name) when is_atom(name) do
-    case :ets.lookup(ctx.store, {:table_name, ctx.node, name}) do
-      [{_, id}] -> find(ctx, id)
-      [] -> provided(ctx, name)
-    end
+    named(ctx, name) || provided(ctx, name)
   end
 
   def find(%{node: node} = ctx, id) when is_reference(id) do
@@ -96,7 +93,10 @@ defmodule Lockstep.Runtime.Ets.Table do
   defp provided(_ctx, _name), do: nil
 
   defp named(ctx, name) do
-    with [{_, id}] <- :ets.lookup(ctx.store, {:table_name, ctx.node, name}), do: find(ctx, id), else: (_ -> nil)
+    case :ets.lookup(ctx.store, {:table_name, ctx.node, name}) do
+      [{_, table}] -> table
+      [] -> nil
+    end
   end
 
   @doc "Whether the reference is that of a table on another node."
