@@ -173,6 +173,23 @@ defmodule Lockstep.ExhaustiveTest do
       end)
     end
 
+    # The first arrives by itself, or with the second, which must not overtake it: whose name it was sent to shows only then.
+    test "to a name on another node, and then to who has it" do
+      count(2, fn ->
+        [a, b] = Lockstep.Cluster.start_nodes([:a, :b])
+        main = self()
+        pid = Lockstep.Cluster.spawn(b, fn -> named(main) end)
+        receive(do: (:ready -> :ok))
+
+        Lockstep.Cluster.spawn(a, fn ->
+          send({:named, b}, 1)
+          for n <- 2..4, do: send(pid, n)
+        end)
+
+        receive(do: ({:got, numbers} -> [1, 2, 3, 4] = numbers))
+      end)
+    end
+
     # The order of arrival is all there is to choose.
     test "picked by what they are" do
       count(2, fn ->
@@ -278,6 +295,12 @@ defmodule Lockstep.ExhaustiveTest do
         end
       end)
     end
+  end
+
+  defp named(main) do
+    Process.register(self(), :named)
+    send(main, :ready)
+    send(main, {:got, for(_ <- 1..4, do: receive(do: (n when is_integer(n) -> n)))})
   end
 
   describe "timers" do

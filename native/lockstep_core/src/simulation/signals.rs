@@ -182,14 +182,19 @@ impl Simulation {
         let Some(packet) = channel.packets.pop_front() else {
             return;
         };
+        // It is in the queue no longer.
+        channel.state = ChannelState::Held;
         if self.is_held(&packet) {
             let channel = self.network.channels.entry(key).or_default();
             channel.packets.push_front(packet);
-            channel.state = ChannelState::Held;
             return;
         }
         self.arrive(key, &packet);
-        self.activate(key);
+        // What is brought forward may have looked at this channel already, and put it back.
+        let channel = self.network.channels.get(&key);
+        if channel.is_some_and(|channel| channel.state == ChannelState::Held) {
+            self.activate(key);
+        }
     }
 
     fn arrive(&mut self, key: ChannelKey, packet: &Packet) {
