@@ -13,12 +13,14 @@ defmodule Lockstep.Options.Shard do
   @type t :: {number :: pos_integer(), count :: pos_integer()}
   @type given :: t() | :partition | {:partition, count :: pos_integer()} | nil
 
+  defguardp is_shard(number, count) when count in 1..@most and is_integer(number) and number > 0 and number <= count
+
   @doc "Checks the value of the option."
   @spec cast(term()) :: {:ok, given()} | {:error, String.t()}
   def cast(nil), do: {:ok, nil}
   def cast(:partition), do: {:ok, :partition}
   def cast({:partition, count} = partition) when count in 1..@most, do: {:ok, partition}
-  def cast({number, count} = shard) when count in 1..@most and number in 1..count, do: {:ok, shard}
+  def cast({number, count} = shard) when is_shard(number, count), do: {:ok, shard}
 
   def cast(_),
     do: {:error, "expected {number, count}, such as shard: {2, 4} for the second of four, or :partition"}
@@ -67,7 +69,7 @@ defmodule Lockstep.Options.Shard do
     end
   end
 
-  defp numbers({number, ""}, {count, ""}, _texts) when count in 1..@most and number in 1..count,
+  defp numbers({number, ""}, {count, ""}, _texts) when is_shard(number, count),
     do: {:ok, {number, count}}
 
   defp numbers(_number, _count, {number, count}) do
