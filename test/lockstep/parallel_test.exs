@@ -1,6 +1,13 @@
 defmodule Lockstep.Parallel.Where do
-  # Not under control: on which scheduler of the VM the caller really is.
-  def scheduler, do: :erlang.system_info(:scheduler_id)
+  # Not under control: on which scheduler of the VM the caller really is, after a while of work.
+  def scheduler do
+    work(:erlang.monotonic_time(:microsecond) + 100)
+    :erlang.system_info(:scheduler_id)
+  end
+
+  defp work(until), do: if(:erlang.monotonic_time(:microsecond) < until, do: work(until))
+
+  def for_ever, do: for_ever()
 end
 
 defmodule Lockstep.ParallelTest do
@@ -142,21 +149,31 @@ defmodule Lockstep.ParallelTest do
     end
   end
 
-  test "all processes of a run are on one scheduler" do
+  # Others that want to run, too, would make the VM move a process that is not bound: in one of ten of these runs.
+  test "all processes of a run stay on one scheduler" do
     test = self()
-
-    fun = fn ->
-      main = self()
-      for _ <- 1..3, do: spawn(fn -> send(main, Where.scheduler()) end)
-      seen = [Where.scheduler() | for(_ <- 1..3, do: receive(do: (scheduler -> scheduler)))]
-      Lockstep.host(fn -> send(test, {:seen, Enum.uniq(seen)}) end)
-    end
-
-    Runner.run(fun, seeds: 200, concurrency: 2)
+    others = for _ <- 1..2, do: spawn(&Where.for_ever/0)
+    Runner.run(fn -> wander(test) end, seeds: 200, strategy: :random, concurrency: 2)
+    for pid <- others, do: Process.exit(pid, :kill)
     seen = for _ <- 1..200, do: receive(do: ({:seen, schedulers} -> schedulers))
     assert Enum.all?(seen, &match?([_one], &1))
     assert seen |> Enum.uniq() |> length() == min(2, System.schedulers_online())
   end
+
+  defp wander(test) do
+    main = self()
+    answering = for _ <- 1..3, do: spawn(fn -> for _ <- 1..5, do: answer(main) end)
+
+    seen =
+      for _ <- 1..5, pid <- answering do
+        send(pid, :where)
+        receive do: (there -> [there, Where.scheduler()])
+      end
+
+    Lockstep.host(fn -> send(test, {:seen, seen |> List.flatten() |> Enum.uniq()}) end)
+  end
+
+  defp answer(main), do: receive(do: (:where -> send(main, Where.scheduler())))
 
   test "other nodes can take part only where there is a distribution" do
     refute Node.alive?()
