@@ -1,7 +1,8 @@
 # What the scripts of this folder share: measuring, the bare hand-off that everything is compared with, and tables.
 #
 # BENCH_QUICK=1 runs everything once and small, to see that it runs. BENCH_OUTPUT names a file to which each figure is
-# added as a line of fields separated by tabs: script, figure, unit, best, median, and the ratio to the script's base.
+# added as a line of fields separated by tabs: script, figure, unit, best, median, the ratio to the script's base, and the
+# CPU time (or "-").
 Lockstep.start()
 
 defmodule Bench do
@@ -282,7 +283,8 @@ defmodule Bench.Table do
   end
 
   defp fields(row, base) do
-    [script(), row.name, "ns", decimals(row.best, 1), decimals(row.median, 1), decimals(row.best / base.best, 4)]
+    cpu = if row[:cpu], do: decimals(row.cpu, 1), else: "-"
+    [script(), row.name, "ns", decimals(row.best, 1), decimals(row.median, 1), decimals(row.best / base.best, 4), cpu]
   end
 
   # The name of the script that runs.
