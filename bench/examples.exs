@@ -53,7 +53,7 @@ defmodule Bench.Examples do
 
   defp sweep(example, name, fun), do: {"#{example}: #{name}", seeds(), fn -> run(fun) end}
   defp steps(fun), do: run(fun).steps / seeds()
-  defp run(fun), do: Lockstep.Runner.run(fun, seeds: seeds())
+  defp run(fun), do: Bench.sweep(fun, seeds: seeds())
   defp seeds, do: Bench.size(@seeds, 2)
 end
 

@@ -73,7 +73,7 @@ defmodule Bench.Length.Cases do
     # A single seed would be recorded.
     options = [seeds: 2, strategy: strategy, max_stall: 0, shrink: false] ++ limits
     Lockstep.Bench.listen()
-    summary = Lockstep.Runner.run(fun, options)
+    summary = Bench.sweep(fun, options)
     [before, later | _] = Lockstep.Bench.weighed()
     {div(summary.steps, summary.runs), Lockstep.Bench.fastest(), later - before}
   end

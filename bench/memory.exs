@@ -43,7 +43,7 @@ defmodule Bench.Memory.Sweep do
 
   # Sweeps of many seeds each, so that what a sweep itself keeps (which schedules it has met) is not counted.
   def after_runs(runs) do
-    for _ <- 1..max(div(runs, chunk()), 1), do: Lockstep.Runner.run(&Bench.Memory.program/0, seeds: chunk())
+    for _ <- 1..max(div(runs, chunk()), 1), do: Bench.sweep(&Bench.Memory.program/0, seeds: chunk())
     # What ended processes have left is freed a little later.
     :erlang.garbage_collect()
     Process.sleep(@settle)
@@ -71,7 +71,7 @@ defmodule Bench.Memory.One do
 
   def process_of_a_run(count) do
     Lockstep.Bench.listen()
-    Lockstep.Runner.run(Bench.Memory.processes(count), seeds: 2, strategy: :fifo, max_stall: 0)
+    Bench.sweep(Bench.Memory.processes(count), seeds: 2, strategy: :fifo, max_stall: 0)
     grown(count)
   end
 
@@ -96,7 +96,7 @@ plain = Bench.Memory.One.plain_process(count)
 # The second time, memory that was freed is there to be used again: so the first counts.
 IO.puts("a process that waits takes #{Bench.Memory.One.process_of_a_run(count)} in a run, a plain one #{plain}")
 
-last = List.first(System.argv()) || to_string(Bench.size(1_000_000, 80))
+last = List.first(Bench.arguments()) || to_string(Bench.size(1_000_000, 80))
 chunk = Bench.Memory.Sweep.chunk()
 points = Enum.filter([chunk, 10 * chunk], &(&1 < String.to_integer(last))) ++ [String.to_integer(last)]
 

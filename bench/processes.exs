@@ -107,7 +107,7 @@ defmodule Bench.Processes.Cases do
   end
 end
 
-most = List.first(System.argv()) || to_string(Bench.size(10_000, 10))
+most = List.first(Bench.arguments()) || to_string(Bench.size(10_000, 10))
 counts = Enum.filter([2, 10, 100, 1_000, 10_000], &(&1 <= String.to_integer(most)))
 rows = for count <- counts, do: Bench.measure(Bench.Processes.Cases.all(count), 9)
 

@@ -29,7 +29,7 @@ end
 
 cases = fn rounds ->
   fun = Bench.Recording.program(rounds)
-  run = fn options -> Lockstep.Runner.run(fun, [strategy: :random, max_stall: 0, shrink: false] ++ options) end
+  run = fn options -> Bench.sweep(fun, [strategy: :random, max_stall: 0, shrink: false] ++ options) end
   steps = run.(seeds: [1, 1]).steps |> div(2)
 
   # One seed alone is recorded, since it is going to be shown.

@@ -24,18 +24,18 @@ defmodule Bench.Runs.Cases do
 
   def measured({name, fun, options, runs}) do
     runs = Bench.size(runs, 2)
-    {name, runs, fn -> Lockstep.Runner.run(fun, [seeds: runs] ++ options) end}
+    {name, runs, fn -> Bench.sweep(fun, [seeds: runs] ++ options) end}
   end
 
   # A run as it is on the average.
   def steps({_name, fun, options, runs}) do
-    summary = Lockstep.Runner.run(fun, [seeds: max(Bench.size(runs, 2), 2)] ++ options)
+    summary = Bench.sweep(fun, [seeds: max(Bench.size(runs, 2), 2)] ++ options)
     summary.steps / summary.runs
   end
 end
 
 cases = Bench.Runs.Cases.all()
-[bare | rows] = Bench.measure([Bench.Bare.hand_off() | Enum.map(cases, &Bench.Programs.Cases.measured/1)], 25)
+[bare | rows] = Bench.measure([Bench.Bare.hand_off() | Enum.map(cases, &Bench.Runs.Cases.measured/1)], 25)
 Bench.Table.write(rows, bare)
 
 Bench.Table.plain(

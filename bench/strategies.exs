@@ -54,7 +54,7 @@ defmodule Bench.Strategies.Cases do
   # With the undisturbed run, which some strategies learn from, before the first.
   defp sweep(count, rounds, strategy, seeds) do
     fun = Bench.Strategies.program(count, rounds)
-    fn -> Lockstep.Runner.run(fun, seeds: seeds, strategy: strategy, shrink: false) end
+    fn -> Bench.sweep(fun, seeds: seeds, strategy: strategy, shrink: false) end
   end
 
   defp name({:pct, depth}), do: "pct, depth #{depth}"

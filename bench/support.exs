@@ -22,6 +22,9 @@ defmodule Bench do
   @doc "Whether the scripts are only tried."
   def quick?, do: System.get_env("BENCH_QUICK") not in [nil, "", "0"]
 
+  @doc "What stands behind the script's name on the command line."
+  def arguments, do: if(quick?(), do: [], else: System.argv())
+
   @doc "How many, or how many when the scripts are only tried."
   def size(full, quick), do: if(quick?(), do: quick, else: full)
 
@@ -74,6 +77,9 @@ defmodule Bench do
   @doc "The one in the middle."
   def median(numbers), do: numbers |> Enum.sort() |> Enum.at(div(length(numbers), 2))
 
+  @doc "Runs one at a time, unless something else is asked for: what a core does."
+  def sweep(fun, options), do: Lockstep.Runner.run(fun, Keyword.put_new(options, :concurrency, 1))
+
   @doc """
   One run under the undisturbed schedule, of which only what `Lockstep.Bench.timed/1` is given counts.
 
@@ -82,7 +88,7 @@ defmodule Bench do
   def inside(fun, options \\ []) do
     defaults = [seeds: 2, strategy: :fifo, max_stall: 0, max_steps: 100_000_000, watchdog: 60_000, shrink: false]
     Lockstep.Bench.listen()
-    Lockstep.Runner.run(fun, Keyword.merge(defaults, options))
+    sweep(fun, Keyword.merge(defaults, options))
     {:measured, Lockstep.Bench.fastest()}
   end
 end
