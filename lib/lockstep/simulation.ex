@@ -63,8 +63,14 @@ defmodule Lockstep.Simulation do
 
     receive do
       {:DOWN, ^monitor, :process, ^warden, {:lockstep_result, result}} -> result
+      {:DOWN, ^monitor, :process, ^warden, :lockstep_panic} -> panicked(config)
       {:DOWN, ^monitor, :process, ^warden, reason} -> exit(reason)
     end
+  end
+
+  defp panicked(config) do
+    raise "Lockstep itself has failed in the run of seed #{config.seed} with strategy #{inspect(config.strategy)}; that is " <>
+            "a bug of Lockstep, and what it says of itself has been printed to the standard error"
   end
 
   defp warden(fun, config, caller) do
@@ -161,6 +167,8 @@ defmodule Lockstep.Simulation do
 
   # A process that was killed from outside dies while another is at its step.
   defp hand_over({:error, :busy}, pid), do: send(self(), {:EXIT, pid, :again})
+  # The core has panicked. The run's processes are linked to the warden, and go with it.
+  defp hand_over({:error, :poisoned}, _pid), do: exit(:lockstep_panic)
   defp hand_over({:error, _}, _pid), do: :ok
   defp hand_over(next, _pid), do: hand_over(next)
 
