@@ -4,7 +4,7 @@ defmodule Lockstep.Runner.Exhaustive do
 
   alias Lockstep.{Failure, Native, OptionError}
   alias Lockstep.Report.Time
-  alias Lockstep.Runner.{Coverage, Finding, Job, Sweep, Warning}
+  alias Lockstep.Runner.{Coverage, Finding, Job, Progress, Sweep, Warning}
 
   @doc "Whether a strategy is one of them."
   @spec asked?(term()) :: boolean()
@@ -56,6 +56,7 @@ defmodule Lockstep.Runner.Exhaustive do
   # Until the explorer is told to go on it repeats its last run.
   defp unexplored(sweep, run, result) do
     finding = %{job: sweep.job, run: run, result: result, difference: nil}
+    Progress.failed(sweep.progress)
     {_error, recorded, _difference} = verdict = Finding.verdict(finding)
     replay = {:replay, shortened(recorded.choices)}
     {:failed, Finding.failure(put_in(finding.run.chosen, replay), verdict, Sweep.summary(sweep), sweep.location)}

@@ -13,6 +13,7 @@ defmodule Lockstep.Runner.Progress do
   @interval 200
   @runs 1
   @distinct 2
+  @failed 3
 
   @type t :: %{pid: pid(), counters: :counters.counters_ref()} | nil
 
@@ -29,7 +30,7 @@ defmodule Lockstep.Runner.Progress do
   end
 
   defp launch(total, device, opts) do
-    counters = :counters.new(2, [])
+    counters = :counters.new(3, [])
     owner = self()
 
     state = %{
@@ -56,6 +57,11 @@ defmodule Lockstep.Runner.Progress do
     :counters.put(progress.counters, @runs, runs)
     :counters.put(progress.counters, @distinct, distinct)
   end
+
+  @doc "Says that the last run has failed, and is looked at more closely."
+  @spec failed(t()) :: :ok
+  def failed(nil), do: :ok
+  def failed(progress), do: :counters.put(progress.counters, @failed, 1)
 
   @doc "Clears the line, and returns when it is gone."
   @spec stop(t()) :: :ok
@@ -108,16 +114,24 @@ defmodule Lockstep.Runner.Progress do
   defp print(%{shown: false} = state), do: state
 
   defp print(state) do
-    elapsed = System.monotonic_time(:millisecond) - state.started
-    runs = :counters.get(state.counters, @runs)
-    distinct = :counters.get(state.counters, @distinct)
-
-    IO.write(state.device, [
-      "\r\e[2K",
-      preparing(state, runs) || line(runs, state.total, distinct, elapsed, state.width)
-    ])
-
+    IO.write(state.device, ["\r\e[2K", text(state)])
     state
+  end
+
+  defp text(state) do
+    elapsed = System.monotonic_time(:millisecond) - state.started
+    [runs, distinct, failed] = Enum.map([@runs, @distinct, @failed], &:counters.get(state.counters, &1))
+
+    if failed == 1,
+      do: failed_line(runs, state.total, state.width),
+      else: preparing(state, runs) || line(runs, state.total, distinct, elapsed, state.width)
+  end
+
+  @doc "The line while the run that has failed is made smaller."
+  @spec failed_line(pos_integer(), pos_integer(), pos_integer()) :: String.t()
+  def failed_line(run, total, width) do
+    "lockstep: run #{Time.digits(run)} of #{Time.digits(total)} fails; looking for the shortest way to the failure"
+    |> String.slice(0, width - 1)
   end
 
   # The first run of a program is mostly made of that.

@@ -81,6 +81,8 @@ defmodule Lockstep.Runner.Sweep do
   defp conclude({_job, account, nil}, sweep), do: %{sweep | account: account}
 
   defp conclude({_job, account, finding}, sweep) do
+    Progress.failed(sweep.progress)
+
     {:failed,
      Finding.failure(finding, Finding.verdict(finding), summary(%{sweep | account: account}), sweep.location)}
   end

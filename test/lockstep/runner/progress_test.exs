@@ -32,6 +32,15 @@ defmodule Lockstep.Runner.ProgressTest do
     assert String.ends_with?(output, "\r\e[2K")
   end
 
+  test "says that a run has failed and is made smaller" do
+    output([delay: 0, interval: 1], fn progress, device ->
+      Progress.update(progress, 194, 3)
+      wait_for(device, "194 of 500 runs")
+      Progress.failed(progress)
+      wait_for(device, "lockstep: run 194 of 500 fails; looking for the shortest way to the failure\r")
+    end)
+  end
+
   test "prints nothing for a sweep that is over soon" do
     assert output([], fn progress, _device -> Progress.update(progress, 500, 2) end) == ""
   end
