@@ -1,11 +1,13 @@
-# What does instrumentation cost code that has no effects? The same functions, as they are and as a run executes them,
-# in the same run of this script.
+# What does instrumentation cost code that has no effects? The same functions, as they are and as a run executes them.
 #
-#     MIX_ENV=test mix run bench/pure.exs
-Lockstep.start()
+#     bench/run pure
+Code.require_file("support.exs", __DIR__)
+Bench.Table.script(__ENV__.file)
 
-# Two copies of one module: what is instrumented in place would be slower outside of runs as well.
-source = """
+# Compiled when Lockstep has started, and so that it can be instrumented like a module of a project: what is instrumented in
+# place would be slower outside of runs as well.
+Code.compile_string("""
+defmodule Bench.Pure do
   # Recursion and arithmetic.
   def fib(n) when n < 2, do: n
   def fib(n), do: fib(n - 1) + fib(n - 2)
@@ -34,11 +36,38 @@ source = """
   def eval({:mul, a, b}), do: eval(a) * eval(b)
   def eval({:if, c, a, b}), do: if(eval(c) > 0, do: eval(a), else: eval(b))
   def eval(n) when is_integer(n), do: n
-"""
+end
+""")
 
-Code.compile_string("defmodule Bench.Plain do\n#{source}\nend")
+defmodule Lockstep.BenchPure do
+  @moduledoc false
+  # Calls the copy that a run would call, or the module itself; this is not under control.
 
-defmodule Bench.Cases do
+  @doc "The guest copy, of which there is one as soon as it is asked for."
+  def copy(:inside), do: Lockstep.Instrument.load_guest!(Bench.Pure)
+  def copy(:plain), do: Bench.Pure
+
+  @doc "Measures so many calls."
+  def repeat(which, function, args, count) do
+    module = copy(which)
+    Lockstep.Bench.timed(fn -> again(count, module, function, args) end)
+  end
+
+  defp again(0, _module, _function, _args), do: :ok
+
+  defp again(count, module, function, args) do
+    apply(module, function, args)
+    again(count - 1, module, function, args)
+  end
+end
+
+defmodule Bench.Pure.Run do
+  use Lockstep
+
+  def repeat(function, args, count), do: fn -> Lockstep.BenchPure.repeat(:inside, function, args, count) end
+end
+
+defmodule Bench.Pure.Cases do
   @list Enum.to_list(1..1_000)
   @text Enum.map_join(1..300, " ", &"word#{&1}")
   @tree Enum.reduce(1..200, 1, fn n, tree -> {:if, {:add, n, {:mul, n, 3}}, {:add, tree, n}, {:mul, n, 2}} end)
@@ -55,58 +84,31 @@ defmodule Bench.Cases do
       {"an interpreter", :eval, [@tree]}
     ]
   end
-end
 
-defmodule Bench.Time do
-  @rounds 21
-  @repeats 200
+  # Plain, and in a run.
+  def pair({name, function, args}) do
+    count = Bench.size(30, 1)
+    plain = fn -> Lockstep.BenchPure.repeat(:plain, function, args, count) end
+    inside = Bench.Pure.Run.repeat(function, args, count)
 
-  # The fastest of several: the rest is the machine's other work.
-  def best(module, function, args) do
-    best = for _ <- 1..@rounds, do: elem(:timer.tc(fn -> repeat(@repeats, module, function, args) end), 0)
-    Enum.min(best) / @repeats
-  end
-
-  defp repeat(0, _module, _function, _args), do: :ok
-
-  defp repeat(n, module, function, args) do
-    apply(module, function, args)
-    repeat(n - 1, module, function, args)
+    [
+      {"plain #{name}", count, fn -> Bench.Bare.alone(plain) end},
+      {name, count, fn -> Bench.inside(inside) end}
+    ]
   end
 end
 
-# The guest is called as a process of a run calls it; what measures it is not under control.
-defmodule Bench.Inside do
-  use Lockstep
+rows = Bench.Pure.Cases.all() |> Enum.flat_map(&Bench.Pure.Cases.pair/1) |> Bench.measure(31) |> Enum.chunk_every(2)
+for [plain, inside] <- rows, do: Bench.Table.write([inside], plain)
 
-  def times(cases) do
-    parent = self()
-
-    Lockstep.Runner.run(fn -> Lockstep.Bench.measure(cases, parent) end, seeds: 1, watchdog: 120_000)
-
-    receive do
-      {:times, times} -> times
-    end
+Bench.Table.plain(
+  ["pure code", "plain", "inside", "ratio"],
+  for [plain, inside] <- rows do
+    ratio = Bench.Table.decimals(inside.best / plain.best, 2)
+    [inside.name, Bench.Table.time(plain.best), Bench.Table.time(inside.best), ratio]
   end
-end
+)
 
-defmodule Lockstep.Bench do
-  def measure(cases, parent) do
-    guest = Lockstep.Instrument.load_guest!(Bench.Plain)
-    send(parent, {:times, for({_, function, args} <- cases, do: Bench.Time.best(guest, function, args))})
-  end
-end
-
-cases = Bench.Cases.all()
-plain = for {_, function, args} <- cases, do: Bench.Time.best(Bench.Plain, function, args)
-inside = Bench.Inside.times(cases)
-
-IO.puts(String.pad_trailing("pure code", 24) <> "  plain us  inside us   ratio")
-
-ratios =
-  for {{name, _, _}, a, b} <- Enum.zip([cases, plain, inside]) do
-    IO.puts("#{String.pad_trailing(name, 24)} #{:io_lib.format("~9.2f  ~9.2f  ~6.2f", [a, b, b / a])}")
-    :math.log(b / a)
-  end
-
-IO.puts("geometric mean of the ratios: #{:io_lib.format("~.2f", [:math.exp(Enum.sum(ratios) / length(ratios))])}")
+logarithms = for [plain, inside] <- rows, do: :math.log(inside.best / plain.best)
+mean = :math.exp(Enum.sum(logarithms) / length(logarithms))
+IO.puts("geometric mean of the ratios: #{Bench.Table.decimals(mean, 2)}")
