@@ -6,7 +6,7 @@ defmodule Gallery.Search do
   the strategy and Lockstep.
   """
 
-  alias Lockstep.{Options, Runner}
+  alias Lockstep.Runner
 
   @apart 1_000_000
 
@@ -87,8 +87,8 @@ defmodule Gallery.Search do
     Runner.explore(Function.capture(program.module, variant, 0), options)
   end
 
-  # What is done with a failure besides finding it.
-  defp plain, do: Enum.filter([shrink: false, failures: false], fn {name, _} -> Options.schema()[name] end)
+  # Nothing is done with a failure besides finding it; the sweeps are made several at a time, and not their runs.
+  defp plain, do: [shrink: false, failures: false, concurrency: 1]
 
   defp found({:ok, _summary}, _program), do: :none
 
