@@ -7,14 +7,16 @@ defmodule Lockstep.Runner.Team do
 
   alias Lockstep.Runner.{Account, Hosts, Job, Ledger, Part, Warning, Worker}
 
-  # A chunk should take so long: handing it out costs little then, and nobody waits long for the last one.
+  # A chunk should take so many microseconds: handing it out costs little then, and nobody waits long for the last one.
   @chunk 20_000
+  # A worker whose runs are short has so many at a time: on a busy machine it takes a while until the lead gets to run.
+  @at_a_time 2
   @most 1_000
   # A worker that is at a run when the sweep is over may bring it to its end, or else is killed after so many ms.
   @grace 200
 
-  @enforce_keys [:ledger, :limit, :observe, :workers, :caller]
-  defstruct @enforce_keys ++ [given: %{}, lost: %{}]
+  @enforce_keys [:ledger, :limit, :observe, :given, :caller]
+  defstruct @enforce_keys ++ [lost: %{}]
 
   @doc """
   Runs the seeds of a job as `Lockstep.Runner.Part.run/4` does, and returns the same, with a worker on each of `seats`.
@@ -40,7 +42,8 @@ defmodule Lockstep.Runner.Team do
     :atomics.put(limit, 1, Ledger.limit(ledger))
     workers = for seat <- seats, do: Worker.start(job, limit, seat)
     monitor = Process.monitor(caller)
-    team = %__MODULE__{ledger: ledger, limit: limit, observe: observe, workers: workers, caller: monitor}
+    given = Map.new(workers, &{&1, []})
+    team = %__MODULE__{ledger: ledger, limit: limit, observe: observe, given: given, caller: monitor}
     team = workers |> Enum.reduce(team, &assign(&2, &1, 1)) |> watch()
     dismiss(team)
     {Ledger.account(team.ledger), with({_place, finding} <- team.ledger.finding, do: finding)}
@@ -49,11 +52,11 @@ defmodule Lockstep.Runner.Team do
   defp assign(team, worker, size) do
     case Ledger.take(team.ledger, size) do
       {nil, _ledger} ->
-        %{team | given: Map.delete(team.given, worker)}
+        team
 
       {chunk, ledger} ->
         Worker.give(worker, chunk)
-        %{team | ledger: ledger, given: Map.put(team.given, worker, chunk)}
+        %{team | ledger: ledger, given: Map.update!(team.given, worker, &(&1 ++ [chunk]))}
     end
   end
 
@@ -62,7 +65,7 @@ defmodule Lockstep.Runner.Team do
   defp wait(%{caller: monitor} = team) do
     receive do
       {:done, worker, account, finding, micros} ->
-        team |> enter(worker, account, finding) |> assign(worker, size(team, account.runs, micros)) |> watch()
+        team |> enter(worker, account, finding) |> go_on(worker, account.runs, micros) |> watch()
 
       {:lost, worker, node} ->
         team |> lose(worker, node) |> watch()
@@ -76,34 +79,36 @@ defmodule Lockstep.Runner.Team do
   end
 
   defp enter(team, worker, account, finding) do
-    {place, _seeds} = team.given[worker]
+    [{place, _seeds} | given] = team.given[worker]
     ledger = Ledger.enter(team.ledger, place, account, finding)
     :atomics.put(team.limit, 1, Ledger.limit(ledger))
     team.observe.(Ledger.account(ledger))
-    %{team | ledger: ledger}
+    %{team | ledger: ledger, given: %{team.given | worker => given}}
   end
 
   # Whoever has nothing to do makes the runs that it was to make.
   defp lose(team, worker, node) do
     if node not in Map.values(team.lost), do: Warning.lost(node)
-    {chunk, given} = Map.pop!(team.given, worker)
-    workers = List.delete(team.workers, worker)
-    ledger = Ledger.give_back(team.ledger, chunk)
-    team = %{team | ledger: ledger, workers: workers, given: given, lost: Map.put(team.lost, worker, node)}
-    Enum.reduce(workers -- Map.keys(given), team, &assign(&2, &1, 1))
+    {chunks, given} = Map.pop!(team.given, worker)
+    ledger = Enum.reduce(chunks, team.ledger, &Ledger.give_back(&2, &1))
+    team = %{team | ledger: ledger, given: given, lost: Map.put(team.lost, worker, node)}
+    for({worker, []} <- given, _chunk <- chunks, do: worker) |> Enum.reduce(team, &assign(&2, &1, 1))
   end
 
   # Not more than its share of what is left, so that all have something to do until the end.
-  defp size(team, runs, micros) do
+  defp go_on(team, worker, runs, micros) do
     fitting = div(runs * @chunk, max(micros, 1))
-    share = div(Ledger.left(team.ledger), 2 * length(team.workers))
-    fitting |> min(share) |> min(@most) |> max(1)
+    share = div(Ledger.left(team.ledger), 2 * @at_a_time * map_size(team.given))
+    size = fitting |> min(share) |> min(@most) |> max(1)
+    wanted = if(fitting > 0, do: @at_a_time, else: 1) - length(team.given[worker])
+    Enum.reduce(List.duplicate(worker, max(wanted, 0)), team, &assign(&2, &1, size))
   end
 
   defp dismiss(team) do
     :atomics.put(team.limit, 1, 0)
-    Enum.each(team.workers, &Worker.stop/1)
-    left = await_ends(team.workers, System.monotonic_time(:millisecond) + @grace)
+    workers = Map.keys(team.given)
+    Enum.each(workers, &Worker.stop/1)
+    left = await_ends(workers, System.monotonic_time(:millisecond) + @grace)
     Enum.each(left, &Process.exit(&1, :kill))
     await_ends(left, :infinity)
   end

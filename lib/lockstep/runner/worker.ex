@@ -22,10 +22,12 @@ defmodule Lockstep.Runner.Worker do
   def start(job, limit, {node, scheduler}) do
     lead = self()
     job = %{job | scheduler: scheduler}
+    wanted? = fn place -> :atomics.get(limit, 1) > place end
 
     if node == node(),
-      do: :erlang.spawn_opt(fn -> loop(lead, job, &here(&1, &2, limit)) end, [:link, {:scheduler, scheduler}]),
-      else: spawn_link(fn -> loop(lead, job, &there(&1, &2, node)) end)
+      do:
+        :erlang.spawn_opt(fn -> loop(lead, job, wanted?, &here(&1, &2, wanted?)) end, [:link, {:scheduler, scheduler}]),
+      else: spawn_link(fn -> loop(lead, job, wanted?, &there(&1, &2, node)) end)
   end
 
   @doc "Gives a worker a chunk; it answers with `t:news/0`."
@@ -42,16 +44,16 @@ defmodule Lockstep.Runner.Worker do
     :ok
   end
 
-  defp loop(lead, job, run) do
+  defp loop(lead, job, wanted?, run) do
     receive do
-      {:chunk, chunk} ->
-        case :timer.tc(fn -> run.(job, chunk) end) do
+      {:chunk, {place, seeds}} ->
+        case :timer.tc(fn -> run.(job, {place, if(wanted?.(place), do: seeds, else: [])}) end) do
           {_micros, {:lost, node}} ->
             send(lead, {:lost, self(), node})
 
           {micros, {job, account, finding}} ->
             send(lead, {:done, self(), account, finding, micros})
-            loop(lead, job, run)
+            loop(lead, job, wanted?, run)
         end
 
       :stop ->
@@ -59,9 +61,11 @@ defmodule Lockstep.Runner.Worker do
     end
   end
 
-  defp here(job, {place, seeds}, limit) do
-    Part.run(job, seeds, Account.new(), fn _run, _result, _account -> :atomics.get(limit, 1) > place end)
+  defp here(job, {place, seeds}, wanted?) do
+    Part.run(job, seeds, Account.new(), fn _run, _result, _account -> wanted?.(place) end)
   end
+
+  defp there(job, {_place, []}, _node), do: {job, Account.new(), nil}
 
   defp there(job, {_place, seeds}, node) do
     :erpc.call(node, Visit, :chunk, [job, seeds, self()])

@@ -27,11 +27,17 @@ defmodule Lockstep.Simulation.Verdict do
       faults: Faults.count(state.store),
       escapes: escapes(state.store),
       sometimes: Sometimes.all(state.store),
-      trail: Native.trail(state.session, state.config.record)
+      trail: trail(state)
     }
 
     if state.config.record, do: recorded(result, state), else: result
   end
+
+  # Asked only where there is one: the core tells of it on a dirty scheduler, which would cost each run two wake-ups.
+  defp trail(%{config: %{strategy: {kind, _plan}, record: record?}} = state) when kind in [:along, :guided],
+    do: Native.trail(state.session, record?)
+
+  defp trail(_state), do: nil
 
   defp recorded(result, %{session: session, store: store}) do
     %{
