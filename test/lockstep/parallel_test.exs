@@ -139,6 +139,21 @@ defmodule Lockstep.ParallelTest do
     assert :atomics.get(failed, 2) == 0, "the second run did not begin while the first was waiting"
   end
 
+  test "one worker alone makes no run after the one that fails" do
+    runs = :counters.new(1, [])
+
+    fails = fn ->
+      Lockstep.host(fn -> :counters.add(runs, 1, 1) end)
+      if :rand.uniform(50) == 1, do: flunk("drawn")
+    end
+
+    options = [seeds: 10_000, strategy: :fifo, concurrency: 1, shrink: false, failures: false]
+    assert {:failed, %Failure{run: run}} = Runner.explore(fails, options)
+    # Once more to be recorded.
+    assert :counters.get(runs, 1) == run + 1
+    assert run > 5
+  end
+
   # Until another run has said that it was there, but not for ever; the second number says that it was in vain.
   defp await(failed, said, 0), do: :atomics.put(failed, 2, said)
 

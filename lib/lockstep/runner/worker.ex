@@ -44,6 +44,7 @@ defmodule Lockstep.Runner.Worker do
     :ok
   end
 
+  # Nothing that comes after a failure is run, even before the lead has heard of it.
   defp loop(lead, job, wanted?, run) do
     receive do
       {:chunk, {place, seeds}} ->
@@ -53,7 +54,7 @@ defmodule Lockstep.Runner.Worker do
 
           {micros, {job, account, finding}} ->
             send(lead, {:done, self(), account, finding, micros})
-            loop(lead, job, wanted?, run)
+            loop(lead, job, if(finding, do: &(&1 < place and wanted?.(&1)), else: wanted?), run)
         end
 
       :stop ->
