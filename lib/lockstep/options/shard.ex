@@ -79,8 +79,8 @@ defmodule Lockstep.Options.Shard do
   end
 
   defp no_count(number) do
-    "MIX_TEST_PARTITION is #{inspect(number)}, and how many partitions there are is not known; set LOCKSTEP_PARTITIONS, " <>
-      "or give shard: {:partition, 4}"
+    "MIX_TEST_PARTITION is #{inspect(number)}, and how many partitions there are is not known; " <>
+      "set LOCKSTEP_PARTITIONS, or give shard: {:partition, 4}"
   end
 
   defp files_shared?(argv) do

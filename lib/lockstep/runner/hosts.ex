@@ -151,8 +151,8 @@ defmodule Lockstep.Runner.Hosts do
   defp same_sample(host, job, _sample, _found) do
     error(
       host,
-      "the run of seed #{Enum.at(job.options.seeds, 0)} is another on that node: it has other code of what is tested, or the " <>
-        "run depends on something that is not under control"
+      "the run of seed #{Enum.at(job.options.seeds, 0)} is another on that node: it has other code of what " <>
+        "is tested, or the run depends on something that is not under control"
     )
   end
 
