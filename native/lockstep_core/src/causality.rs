@@ -6,15 +6,14 @@
 //! conflicts with, and the hash of the run is the sum of those of all events that conflict with an earlier one. So it does
 //! not matter in which order events come that do not conflict, and nothing has to be kept of an event but its hash.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Micros;
+use crate::hashed::Hashed;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
 use crate::journal::{Journal, NOWHERE};
 use crate::strategy::{Actor, Lineage};
 
 /// Something that more than one process can touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Thing {
     /// What has arrived at a process.
     Mailbox(ProcessId),
@@ -109,6 +108,26 @@ impl Mark {
             self.read = self.read.wrapping_add(hash);
         }
     }
+
+    /// In a sum of marks, one has become another.
+    fn exchange(&mut self, before: Mark, after: Mark) {
+        self.written = self.written.wrapping_sub(before.written).wrapping_add(after.written);
+        self.read = self.read.wrapping_sub(before.read).wrapping_add(after.read);
+    }
+}
+
+/// What is kept of something that is no process.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    mark: Mark,
+    /// Of a whole table: the sums of the marks of its entries.
+    entries: Mark,
+    /// Of a whole table: how often it has been changed as such. Of an entry: what that was when the entry was last touched.
+    changes: u64,
+    /// Of an entry: where its table is kept.
+    table: usize,
+    /// Since when this counts.
+    era: u64,
 }
 
 /// What is kept of a process.
@@ -123,6 +142,9 @@ struct Actions {
     /// Whether it traps exits, or did when it ended.
     traps: bool,
     mailbox: Mark,
+    life: Mark,
+    trapping: Mark,
+    label: Mark,
     /// Since when this counts.
     era: u64,
 }
@@ -140,7 +162,11 @@ pub(crate) struct Causality {
     current: Option<Current>,
     touches: Vec<Touch>,
     actions: Vec<Actions>,
-    marks: BTreeMap<Thing, Mark>,
+    kept: Vec<Kept>,
+    /// Where each thing is kept.
+    places: Hashed<Thing, usize>,
+    /// Where what the event touches is kept, in the order of the touches.
+    touched: Vec<usize>,
     /// The sum of the hashes of all events.
     all: u64,
     /// The sum of those that conflict with an earlier one.
@@ -160,6 +186,8 @@ pub(crate) struct Cause {
     pub(crate) step: u32,
 }
 
+/// More than so many things are not kept beyond an event that all others come after.
+const KEPT: usize = 1024;
 /// Keeps the events of processes apart from the processes that they start.
 const EVENT: u64 = 1 << 63;
 
@@ -326,24 +354,32 @@ impl Causality {
             self.count(hash, true);
             self.renew(hash);
         } else {
-            let stopped = process.map_or(0, |process| self.actions_of(process).stopped);
-            let before = touches
-                .iter()
-                .fold(stopped, |sum, &touch| sum.wrapping_add(self.before(touch)));
-            let hash = identity.then(self.base).then(before).0;
-            self.count(hash, before != 0);
-            for &touch in &touches {
-                self.mark(touch, hash);
-            }
-            if let Some(process) = process {
-                self.actions_of(process).last = hash;
-            }
+            self.order(identity, process, &touches);
         }
         if let Some(journal) = &mut self.journal {
             journal.end(process, &touches);
         }
         self.touches = touches;
         self.touches.clear();
+    }
+
+    /// The event comes after those that it conflicts with, and what conflicts with it comes after it.
+    fn order(&mut self, identity: Lineage, process: Option<ProcessId>, touches: &[Touch]) {
+        let mut before = process.map_or(0, |process| self.actions_of(process).stopped);
+        self.touched.clear();
+        for &touch in touches {
+            let place = self.place(touch.thing);
+            self.touched.push(place);
+            before = before.wrapping_add(self.before(touch, place));
+        }
+        let hash = identity.then(self.base).then(before).0;
+        self.count(hash, before != 0);
+        for (number, &touch) in touches.iter().enumerate() {
+            self.mark(touch, self.touched[number], hash);
+        }
+        if let Some(process) = process {
+            self.actions_of(process).last = hash;
+        }
     }
 
     fn count(&mut self, hash: u64, ordered: bool) {
@@ -357,49 +393,98 @@ impl Causality {
     fn renew(&mut self, base: u64) {
         self.base = base;
         self.era += 1;
-        self.marks.clear();
+        if self.kept.len() > KEPT {
+            self.kept.clear();
+            self.places.clear();
+        }
     }
 
-    fn before(&mut self, Touch { thing, write }: Touch) -> u64 {
+    /// Where something is kept; what is known of a process is kept elsewhere.
+    fn place(&mut self, thing: Thing) -> usize {
         match thing {
-            Thing::Mailbox(process) => self.actions_of(process).mailbox.before(write),
+            Thing::Mailbox(_) | Thing::Life(_) | Thing::Acts(_) | Thing::Traps(_) | Thing::Label(_) => 0,
+            Thing::Table { table, entry: Some(_) } => {
+                let table = self.keep_thing(Thing::Table { table, entry: None }, 0);
+                let place = self.keep_thing(thing, table);
+                self.follow_table(place);
+                place
+            }
+            _ => self.keep_thing(thing, 0),
+        }
+    }
+
+    fn keep_thing(&mut self, thing: Thing, table: usize) -> usize {
+        let new = self.kept.len();
+        let place = *self.places.entry(thing).or_insert(new);
+        if place == new {
+            self.kept.push(Kept::default());
+        }
+        let kept = &mut self.kept[place];
+        if kept.era != self.era || place == new {
+            *kept = Kept {
+                table,
+                era: self.era,
+                ..Kept::default()
+            };
+        }
+        place
+    }
+
+    /// A change of the whole table comes after all that was done to the entry before.
+    fn follow_table(&mut self, entry: usize) {
+        let changes = self.kept[self.kept[entry].table].changes;
+        let kept = &mut self.kept[entry];
+        if kept.changes != changes {
+            (kept.mark, kept.changes) = (Mark::default(), changes);
+        }
+    }
+
+    fn before(&mut self, Touch { thing, write }: Touch, place: usize) -> u64 {
+        match thing {
             Thing::Acts(process) => {
                 let actions = self.actions_of(process);
                 actions.last.wrapping_add(actions.stopped)
             }
-            Thing::Table { table, entry: None } => {
-                let parts = self.marks.range(thing..=last_of(table));
-                parts.fold(0, |sum, (_, mark)| sum.wrapping_add(mark.before(write)))
+            Thing::Table { entry: None, .. } => {
+                let Kept { mark, entries, .. } = self.kept[place];
+                mark.before(write).wrapping_add(entries.before(write))
             }
-            Thing::Table { table, .. } => {
-                let whole = self.mark_of(Thing::Table { table, entry: None });
-                whole.before(write).wrapping_add(self.mark_of(thing).before(write))
+            Thing::Table { entry: Some(_), .. } => {
+                let Kept { mark, table, .. } = self.kept[place];
+                self.kept[table].mark.before(write).wrapping_add(mark.before(write))
             }
-            _ => self.mark_of(thing).before(write),
+            _ => self.mark_of(thing, place).before(write),
         }
     }
 
-    fn mark(&mut self, Touch { thing, write }: Touch, hash: u64) {
+    fn mark(&mut self, Touch { thing, write }: Touch, place: usize, hash: u64) {
         match thing {
-            Thing::Mailbox(process) => self.actions_of(process).mailbox.add(hash, write),
             Thing::Acts(process) => self.actions_of(process).stopped = hash,
-            Thing::Table { table, entry: None } if write => {
-                let parts: Vec<Thing> = self
-                    .marks
-                    .range(thing..=last_of(table))
-                    .map(|(&part, _)| part)
-                    .collect();
-                for part in parts {
-                    self.marks.remove(&part);
-                }
-                self.marks.insert(thing, Mark { written: hash, read: 0 });
+            Thing::Table { entry: None, .. } if write => {
+                let kept = &mut self.kept[place];
+                kept.changes += 1;
+                kept.entries = Mark::default();
+                kept.mark.add(hash, true);
             }
-            _ => self.marks.entry(thing).or_default().add(hash, write),
+            Thing::Table { entry: Some(_), .. } => {
+                self.follow_table(place);
+                let (before, table) = (self.kept[place].mark, self.kept[place].table);
+                self.kept[place].mark.add(hash, write);
+                let after = self.kept[place].mark;
+                self.kept[table].entries.exchange(before, after);
+            }
+            _ => self.mark_of(thing, place).add(hash, write),
         }
     }
 
-    fn mark_of(&self, thing: Thing) -> Mark {
-        self.marks.get(&thing).copied().unwrap_or_default()
+    fn mark_of(&mut self, thing: Thing, place: usize) -> &mut Mark {
+        match thing {
+            Thing::Mailbox(process) => &mut self.actions_of(process).mailbox,
+            Thing::Life(process) => &mut self.actions_of(process).life,
+            Thing::Traps(process) => &mut self.actions_of(process).trapping,
+            Thing::Label(process) => &mut self.actions_of(process).label,
+            _ => &mut self.kept[place].mark,
+        }
     }
 
     fn actions_of(&mut self, process: ProcessId) -> &mut Actions {
@@ -417,12 +502,5 @@ impl Causality {
             };
         }
         actions
-    }
-}
-
-fn last_of(table: u32) -> Thing {
-    Thing::Table {
-        table,
-        entry: Some(u32::MAX),
     }
 }

@@ -13,6 +13,7 @@ mod clock;
 mod connection;
 pub mod etf;
 mod explorer;
+mod hashed;
 mod ids;
 mod journal;
 mod network;
