@@ -452,6 +452,21 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Whether what it acts upon stays the same while it waits for its turn.
+    pub(crate) fn lasts(&self) -> bool {
+        match self {
+            Op::Start | Op::Yield | Op::Access { .. } | Op::Spawn { .. } | Op::StartTimer { .. } => true,
+            Op::Link(_) | Op::Unlink(_) | Op::Demonitor(_) | Op::TrapExit(_) | Op::Look(_) => true,
+            Op::Receive(Wait::Poll) | Op::Alias(..) => true,
+            Op::Send(target) | Op::SendIfConnected(target) | Op::Monitor { target, .. } => {
+                matches!(target, Target::Process(_))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Target {
     fn object(self) -> Object {
         match self {

@@ -910,6 +910,38 @@ impl CandidateView for View<'_> {
     fn step(&self) -> u64 {
         self.step
     }
+
+    fn changes(&self, since: u64) -> Option<(&[u32], u64)> {
+        self.queue.changes(since)
+    }
+
+    fn changed(&self) -> u64 {
+        self.queue.changed()
+    }
+
+    fn slot(&self, index: usize) -> u32 {
+        self.queue.slot(index)
+    }
+
+    fn stamp(&self, slot: u32) -> i64 {
+        self.queue.stamp(slot)
+    }
+
+    fn index(&self, slot: u32) -> Option<usize> {
+        self.queue.index(slot)
+    }
+
+    /// Neither names, aliases and timers nor the time, mailboxes and who owns something decide what it is.
+    fn lasts(&self, index: usize) -> bool {
+        match self.queue[index] {
+            Ready::Run(process) => match self.processes[process.0 as usize].as_deref().map(|entry| &entry.state) {
+                Some(State::Enabled(op)) => op.lasts(),
+                _ => false,
+            },
+            Ready::Connect(_) | Ready::Close(..) => true,
+            Ready::Deliver(_) | Ready::Fire(_) => false,
+        }
+    }
 }
 
 impl View<'_> {

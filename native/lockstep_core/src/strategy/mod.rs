@@ -13,6 +13,7 @@ mod profiler;
 mod random;
 mod replay;
 mod search;
+mod standing;
 mod surw;
 mod swarm;
 
@@ -91,7 +92,7 @@ impl Lineage {
 }
 
 /// What an operation acts upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Object {
     /// Nothing that others can see.
     Local,
@@ -148,6 +149,31 @@ pub trait CandidateView: std::fmt::Debug {
     /// The number of the step that the choice leads to.
     fn step(&self) -> u64 {
         0
+    }
+    /// The slots that have got an event or lost it since there had been so many changes, and how many there have been;
+    /// none if that is not known.
+    fn changes(&self, _since: u64) -> Option<(&[u32], u64)> {
+        None
+    }
+    /// How many changes there have been.
+    fn changed(&self) -> u64 {
+        0
+    }
+    /// The slot of an event, which it keeps.
+    fn slot(&self, index: usize) -> u32 {
+        index as u32
+    }
+    /// What orders the events in slots as they are in the queue.
+    fn stamp(&self, slot: u32) -> i64 {
+        i64::from(slot)
+    }
+    /// The place in the queue of the event in a slot, if there is one.
+    fn index(&self, slot: u32) -> Option<usize> {
+        Some(slot as usize)
+    }
+    /// Whether what the event acts upon stays the same while it waits.
+    fn lasts(&self, _index: usize) -> bool {
+        false
     }
 }
 
@@ -207,6 +233,37 @@ impl<'a> Candidates<'a> {
     /// The number of the step that the choice leads to.
     pub fn step(&self) -> u64 {
         self.view.step()
+    }
+
+    /// The slots of the queue that have got an event or lost it since there had been so many changes, and how many there
+    /// have been now. None if that is not known: then whoever keeps the candidates has to look at all of them.
+    pub fn changes(&self, since: u64) -> Option<(&[u32], u64)> {
+        self.view.changes(since)
+    }
+
+    /// How many changes there have been.
+    pub fn changed(&self) -> u64 {
+        self.view.changed()
+    }
+
+    /// The slot of the candidate at `index`, which it keeps as long as it is one.
+    pub fn slot(&self, index: usize) -> u32 {
+        self.view.slot(index)
+    }
+
+    /// What orders the candidates in slots as they are in the queue.
+    pub fn stamp(&self, slot: u32) -> i64 {
+        self.view.stamp(slot)
+    }
+
+    /// Where the candidate in a slot is, if there is one.
+    pub fn index(&self, slot: u32) -> Option<usize> {
+        self.view.index(slot)
+    }
+
+    /// Whether what the candidate at `index` acts upon stays the same as long as it is one.
+    pub fn lasts(&self, index: usize) -> bool {
+        self.view.lasts(index)
     }
 }
 

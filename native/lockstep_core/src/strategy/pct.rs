@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::priorities::Priorities;
 use super::search::{Rule, Search};
+use super::standing::Standing;
 use super::{Candidates, Profile};
 use crate::rng::Rng;
 
@@ -18,7 +18,7 @@ const CHOICES: u64 = 100;
 /// is not less than the paper's 1 / (n k^(d - 1)): d - 1 different points in one order are one of so many.
 #[derive(Debug)]
 pub struct Pct {
-    priorities: Priorities,
+    standing: Standing,
     /// After which choice who has run falls to which priority.
     points: Vec<(u64, u64)>,
     choices: u64,
@@ -34,7 +34,7 @@ impl Pct {
     fn new(depth: u32, choices: u64, rng: &mut Rng) -> Self {
         let points = distinct(depth.saturating_sub(1), choices, rng);
         Pct {
-            priorities: Priorities::default(),
+            standing: Standing::default(),
             points: points.into_iter().zip(1..).collect(),
             choices: 0,
         }
@@ -43,7 +43,7 @@ impl Pct {
 
 impl Rule for Pct {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
-        self.priorities.highest(candidates, rng)
+        self.standing.first(candidates, rng)
     }
 
     fn ran(&mut self, candidates: &Candidates<'_>, index: usize, _rng: &mut Rng) {
@@ -52,7 +52,7 @@ impl Rule for Pct {
         }
         self.choices += 1;
         if let Some(&(_, low)) = self.points.iter().find(|&&(point, _)| point == self.choices) {
-            self.priorities.set(candidates.actor(index), low);
+            self.standing.set(candidates.actor(index), low);
         }
     }
 }

@@ -1,5 +1,5 @@
-use super::priorities::{Priorities, first_local};
 use super::search::{Rule, Search};
+use super::standing::Standing;
 use super::{Candidates, Profile};
 use crate::rng::Rng;
 
@@ -8,20 +8,19 @@ use crate::rng::Rng;
 /// Each event has a random priority from when it can happen, and the highest happens. Those that conflict with it get new
 /// ones: otherwise one that has just lost would most likely lose again. To run first what races with nothing makes the
 /// outcome of a race independent of how much its sides have to do before it.
-#[derive(Debug, Default)]
-pub struct Pos(Priorities);
+#[derive(Debug)]
+pub struct Pos(Standing);
 
 impl Pos {
     /// The search of one seed. The profile only says how long runs are.
     pub fn search(seed: u64, profile: Option<&Profile>) -> Search<Pos> {
-        Search::new(seed, profile, |_| Pos::default())
+        Search::new(seed, profile, |_| Pos(Standing::local_first()))
     }
 }
 
 impl Rule for Pos {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
-        let local = first_local(candidates);
-        local.unwrap_or_else(|| self.0.highest(candidates, rng))
+        self.0.first(candidates, rng)
     }
 
     fn ran(&mut self, candidates: &Candidates<'_>, index: usize, _rng: &mut Rng) {

@@ -1,5 +1,5 @@
+use super::Actor;
 use super::actors::Actors;
-use super::{Actor, Candidates, Object};
 use crate::rng::Rng;
 
 /// Drawn priorities have this bit, so that they are above all that are given.
@@ -30,29 +30,8 @@ impl Priorities {
         self.0.forget(actor);
     }
 
-    /// The place of the candidate with the highest priority.
-    pub(super) fn highest(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
-        let all = 0..candidates.len();
-        all.max_by_key(|&index| self.of(candidates.actor(index), rng))
-            .unwrap_or(0)
+    /// The priority of an actor, if it has one.
+    pub(super) fn known(&mut self, actor: Actor) -> u64 {
+        *self.0.of(actor)
     }
-
-    /// The candidate at `index` happens: its actor's next event gets a new priority, and so do those that conflict with it.
-    pub(super) fn redraw_conflicting(&mut self, candidates: &Candidates<'_>, index: usize) {
-        let done = candidates.get(index);
-        self.forget(candidates.actor(index));
-        if done.object == Object::Local {
-            return;
-        }
-        for other in (0..candidates.len()).filter(|&other| other != index) {
-            if candidates.get(other).conflicts(&done) {
-                self.forget(candidates.actor(other));
-            }
-        }
-    }
-}
-
-/// The place of the first event that races with nothing, if there is one.
-pub(super) fn first_local(candidates: &Candidates<'_>) -> Option<usize> {
-    (0..candidates.len()).find(|&index| candidates.get(index).object == Object::Local)
 }
