@@ -31,12 +31,12 @@ defmodule Mix.Tasks.Compile.LockstepNative do
   end
 
   defp arguments do
-    ~w(build --release --locked --quiet --package #{@package} --target-dir) ++ [target()]
+    ~w(build --profile dist --locked --quiet --package #{@package} --target-dir) ++ [target()]
   end
 
   # Replaced by rename: writing into a library that a running VM has mapped corrupts that VM.
   defp install do
-    built = File.read!(Path.join([target(), "release", built_name()]))
+    built = File.read!(Path.join([target(), "dist", built_name()]))
 
     if File.read(installed()) == {:ok, built} do
       {:noop, []}

@@ -42,7 +42,7 @@ defmodule Lockstep.Simulation.Outside do
     last = length(events) - 1
 
     case call(module, :schedule, [events, state]) do
-      {:ok, {index, _state} = answer} when index in 0..last -> {:ok, answer}
+      {:ok, {index, _state} = answer} when is_integer(index) and index >= 0 and index <= last -> {:ok, answer}
       {:ok, other} -> wrong(module, {:schedule, 2}, other, "{index, state}, with an index from 0 to #{last}")
       error -> error
     end
@@ -51,7 +51,7 @@ defmodule Lockstep.Simulation.Outside do
   defp stalled(module, %{process: process} = event, %{max: max} = limits, state) do
     if max > 0 and process != nil and function_exported?(module, :stall, 3) do
       case call(module, :stall, [event, limits, state]) do
-        {:ok, {length, _state} = answer} when length in 0..max -> {:ok, answer}
+        {:ok, {length, _state} = answer} when is_integer(length) and length >= 0 and length <= max -> {:ok, answer}
         {:ok, other} -> wrong(module, {:stall, 3}, other, "{microseconds, state}, with a time from 0 to #{max}")
         error -> error
       end
