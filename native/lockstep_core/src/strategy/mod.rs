@@ -5,6 +5,8 @@ mod fifo;
 mod guided;
 mod outside;
 mod pct;
+#[cfg(test)]
+mod plain;
 mod plan;
 mod pos;
 mod priorities;

@@ -58,7 +58,7 @@ impl Rule for Pct {
 }
 
 /// So many different numbers from 1 to `last`, or all, in random order.
-fn distinct(count: u32, last: u64, rng: &mut Rng) -> Vec<u64> {
+pub(super) fn distinct(count: u32, last: u64, rng: &mut Rng) -> Vec<u64> {
     let last = u32::try_from(last).unwrap_or(u32::MAX - 1);
     let mut chosen = BTreeSet::new();
     // Robert Floyd's algorithm: uniform over all sets of that size (Communications of the ACM 30:9, 1987).

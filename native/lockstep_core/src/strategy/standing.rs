@@ -9,13 +9,16 @@ use crate::rng::Rng;
 /// The candidates in the order of their priorities, kept from one choice to the next, so that a choice costs no more where
 /// many can act.
 ///
-/// It hears of what comes and goes ([`Candidates::changes`]); what may change while it waits is looked at anew each time.
+/// Where few can act all are looked at each time, which is as fast and leaves nothing to remember. Else it hears of what
+/// comes and goes ([`Candidates::changes`]); what may change while it waits is looked at anew each time.
 /// Whoever has no priority gets one when it is needed, in the order of the candidates.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     priorities: Priorities,
     /// Events that race with nothing come first and need no priority.
     local_first: bool,
+    /// Whether what follows is up to date.
+    remembers: bool,
     /// How many changes it has heard of.
     heard: u64,
     /// By slot.
@@ -29,6 +32,9 @@ pub(super) struct Standing {
     ranked: BinaryHeap<(u64, u32)>,
     undrawn: Vec<u32>,
 }
+
+/// So many candidates are looked at one by one.
+const FEW: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -52,12 +58,24 @@ impl Standing {
 
     /// The place of the candidate that comes first.
     pub(super) fn first(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
+        if candidates.len() <= FEW {
+            self.remembers = false;
+            return self.first_of_few(candidates, rng);
+        }
         self.refresh(candidates);
         let slot = self.first_local().or_else(|| {
             self.draw(rng);
             self.highest()
         });
         slot.and_then(|slot| candidates.index(slot)).unwrap_or(0)
+    }
+
+    fn first_of_few(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
+        let all = || 0..candidates.len();
+        let is_local = |&index: &usize| candidates.get(index).object == Object::Local;
+        let local = if self.local_first { all().find(is_local) } else { None };
+        let highest = |&index: &usize| self.priorities.of(candidates.actor(index), rng);
+        local.or_else(|| all().max_by_key(highest)).unwrap_or(0)
     }
 
     /// Gives an actor, which is no candidate any more, a priority below all that are drawn.
@@ -70,6 +88,12 @@ impl Standing {
         self.priorities.forget(candidates.actor(index));
         let done = candidates.get(index);
         if candidates.len() == 1 || done.object == Object::Local {
+            return;
+        }
+        if !self.remembers {
+            for other in (0..candidates.len()).filter(|&other| candidates.get(other).conflicts(&done)) {
+                self.priorities.forget(candidates.actor(other));
+            }
             return;
         }
         match done.object {
@@ -110,7 +134,7 @@ impl Standing {
     }
 
     fn refresh(&mut self, candidates: &Candidates<'_>) {
-        match candidates.changes(self.heard) {
+        match candidates.changes(self.heard).filter(|_| self.remembers) {
             Some((slots, now)) => {
                 self.heard = now;
                 for &slot in slots {
@@ -134,6 +158,7 @@ impl Standing {
         self.locals.clear();
         self.ranked.clear();
         self.undrawn.clear();
+        self.remembers = true;
         self.heard = candidates.changed();
         for index in 0..candidates.len() {
             self.enter(candidates, candidates.slot(index), index);
@@ -261,9 +286,9 @@ impl Standing {
 
     fn highest(&mut self) -> Option<u32> {
         if self.ranked.len() > 64 + 4 * self.entries.len() {
-            let mut ranked = std::mem::take(&mut self.ranked).into_vec();
-            ranked.retain(|&(priority, slot)| self.has(slot, priority));
-            self.ranked = ranked.into();
+            let slots = 0..self.entries.len() as u32;
+            let all = slots.filter_map(|slot| Some((self.entry(slot)?.priority, slot)));
+            self.ranked = all.filter(|&(priority, _)| priority > 0).collect();
         }
         while let Some(&(priority, slot)) = self.ranked.peek() {
             if self.has(slot, priority) {
