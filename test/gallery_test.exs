@@ -112,7 +112,13 @@ defmodule GalleryTest do
   test "the table stands between its markers, and what is around them stays" do
     file = Path.join(System.tmp_dir!(), "lockstep_gallery_#{System.unique_integer([:positive])}.md")
     on_exit(fn -> File.rm(file) end)
-    File.write!(file, ["before ", Regex.run(~r/<!-- the table.*end of the table -->/s, File.read!("docs/gallery.md")), " behind"])
+
+    File.write!(file, [
+      "before ",
+      Regex.run(~r/<!-- the table.*end of the table -->/s, File.read!("docs/gallery.md")),
+      " behind"
+    ])
+
     row = row("lost_update_ets", %{median: 3, worst: 7, missed: 0})
 
     for _twice <- 1..2, do: Table.write!([row], [:random, :fifo], "Head:", file)
@@ -126,7 +132,13 @@ defmodule GalleryTest do
   test "what was proved stands between its markers, and what is around them stays" do
     file = Path.join(System.tmp_dir!(), "lockstep_proofs_#{System.unique_integer([:positive])}.md")
     on_exit(fn -> File.rm(file) end)
-    File.write!(file, ["before ", Regex.run(~r/<!-- the proofs.*end of the proofs -->/s, File.read!("docs/gallery.md")), " behind"])
+
+    File.write!(file, [
+      "before ",
+      Regex.run(~r/<!-- the proofs.*end of the proofs -->/s, File.read!("docs/gallery.md")),
+      " behind"
+    ])
+
     {:ok, [proved, open, lost, time]} = Library.load(~w(check_then_act barrier bounded_buffer id_reuse))
     rows = [{proved, {:proved, 57, 1800}}, {open, {:open, 1}}, {lost, :not_found}, {time, :not_shown}]
 
