@@ -16,7 +16,7 @@ defmodule Bench do
   @enough 2_000_000_000
 
   @typedoc "Its name, how many units one call does, and the call, which may have measured itself: `{:measured, ns}`."
-  @type bench_case :: {String.t(), pos_integer(), (() -> term())}
+  @type bench_case :: {String.t(), pos_integer(), (... -> term())}
   @type row :: %{name: String.t(), best: float(), median: float(), cpu: float() | nil}
 
   @doc "Whether the scripts are only tried."
