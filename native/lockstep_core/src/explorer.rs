@@ -391,7 +391,9 @@ impl Bits {
     }
 
     fn has(&self, place: usize) -> bool {
-        self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+        self.0
+            .get(place / 64)
+            .is_some_and(|word| (word >> (place % 64)) & 1 == 1)
     }
 
     fn add(&mut self, place: usize) {

@@ -170,7 +170,7 @@ pub(crate) fn offered_term<'a>(env: Env<'a>, offered: &Offered) -> Term<'a> {
     (kind, number, lineage, object, identity, offered.candidate.write).encode(env)
 }
 
-fn object_term<'a>(env: Env<'a>, object: Object) -> Term<'a> {
+fn object_term(env: Env<'_>, object: Object) -> Term<'_> {
     match object {
         Object::Local => atoms_of_offers::local().encode(env),
         Object::World => atoms_of_offers::world().encode(env),
