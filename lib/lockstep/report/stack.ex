@@ -2,6 +2,8 @@ defmodule Lockstep.Report.Stack do
   @moduledoc false
   # Stack traces as the user knows the code: without Lockstep's own frames, and without what `Lockstep.Case` adds.
 
+  alias Lockstep.Runtime.Place
+
   # The parts of Lockstep that run below the user's code.
   @internal ~w(Runtime Simulation Runner Case Instrument Native Cluster Compat)
   @overridable ~r/ \(overridable \d+\)/
@@ -74,16 +76,8 @@ defmodule Lockstep.Report.Stack do
   @doc "Whether a frame is the program's, and not that of a library of OTP's or Elixir's."
   @spec program?(tuple() | nil) :: boolean()
   def program?(nil), do: false
-  def program?({module, _function, _arity, _location}), do: not library?(:code.which(module))
+  def program?({module, _function, _arity, _location}), do: not Place.delivered?(:code.which(module))
   def program?(_fun_frame), do: true
-
-  defp library?([_ | _] = file) do
-    # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix.
-    elixir = :elixir |> :code.lib_dir() |> :filename.dirname()
-    List.starts_with?(file, :code.lib_dir()) or List.starts_with?(file, elixir)
-  end
-
-  defp library?(other), do: other == :preloaded
 
   @doc "The frames, one a line, each after `indent`."
   @spec format(Exception.stacktrace(), String.t()) :: String.t()

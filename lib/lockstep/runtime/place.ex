@@ -67,12 +67,15 @@ defmodule Lockstep.Runtime.Place do
       not Instrument.in_place?(module)
   end
 
-  defp delivered?(:preloaded), do: true
-  defp delivered?([_ | _] = file), do: List.starts_with?(file, :code.lib_dir()) or List.starts_with?(file, elixir())
-  defp delivered?(_), do: false
+  @doc "Whether a module's file, as `:code.which/1` gives it, is one of OTP's or Elixir's."
+  @spec delivered?(charlist() | atom()) :: boolean()
+  def delivered?(:preloaded), do: true
+  def delivered?([_ | _] = file), do: List.starts_with?(file, :code.lib_dir()) or List.starts_with?(file, elixir())
+  def delivered?(_), do: false
 
-  # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix.
-  defp elixir, do: :elixir |> :code.lib_dir() |> :filename.dirname()
+  # Elixir's applications lie beside each other: elixir, ex_unit, logger, mix. Where one of its modules was loaded from
+  # stays, whatever becomes of the code path.
+  defp elixir, do: Enum.reduce(1..3, :code.which(Kernel), fn _up, path -> :filename.dirname(path) end)
 
   defp relative("/" <> _ = file) do
     case Path.relative_to_cwd(file) do

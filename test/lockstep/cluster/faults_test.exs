@@ -167,7 +167,7 @@ defmodule Lockstep.Cluster.FaultsTest do
 
     test "and under a crash with messages on their way" do
       faults = [crash: [max: 1], latency: 0..50]
-      assert {:failed, _} = Runner.explore(stores(&hope/2), seeds: 1..500, faults: faults, shrink: false)
+      assert {:failed, _} = Runner.explore(stores(&hope/2), seeds: 1..3000, faults: faults, shrink: false)
       Runner.run(stores(&ask/2), seeds: 1..100, faults: faults, escapes: :raise)
     end
 
