@@ -111,12 +111,14 @@ defmodule Lockstep.Instrument.Transform.Receives do
   # A variable that is equal to a part of the message wherever a clause takes one.
   defp key(tree) do
     [{_name, function}] = :cerl.letrec_defs(tree)
+    # The message itself is not there yet when the loop begins.
+    outside = :cerl_trees.free_variables(function)
 
     with [message] <- messages(:cerl.fun_body(function)),
          [clauses] <- cases_of(:cerl.fun_body(function), :cerl.var_name(message)),
          [_ | _] = taking <- Enum.reject(clauses, &passes_over?/1),
          [first | others] = Enum.map(taking, &equal/1),
-         [name | _] <- Enum.filter(first, fn name -> Enum.all?(others, &(name in &1)) end) do
+         [name | _] <- Enum.filter(first, fn name -> name in outside and Enum.all?(others, &(name in &1)) end) do
       :cerl.c_var(name)
     else
       _other -> nil
