@@ -94,7 +94,7 @@ defmodule Lockstep.FailuresTest do
       entries = Failures.list(dir)
       assert length(entries) == 100
       # What has just been written is the newest.
-      assert Enum.map(entries, fn %{failure: {:ok, stored}} -> stored.seed end) == Enum.to_list(102..3)
+      assert Enum.map(entries, fn %{failure: {:ok, stored}} -> stored.seed end) == Enum.to_list(102..3//-1)
       assert Failures.clear(dir) == 100
       assert Failures.list(dir) == []
     end

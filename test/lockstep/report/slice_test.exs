@@ -19,9 +19,7 @@ defmodule Lockstep.Report.SliceTest do
 
   defp events(events) do
     for {event, step} <- Enum.with_index(events, 1) do
-      {process, kind, text, object, detail} =
-        if tuple_size(event) == 3, do: Tuple.append(Tuple.append(event, 0), 0), else: event
-
+      {process, kind, text, object, detail} = with {process, kind, text} <- event, do: {process, kind, text, 0, 0}
       %{step: step, time: 0, process: process, node: :n, kind: kind, text: text, object: object, detail: detail}
     end
   end
