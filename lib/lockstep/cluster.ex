@@ -211,7 +211,7 @@ defmodule Lockstep.Cluster do
   def stop_node(node) do
     ctx = context!("stop_node/1")
     ordinary!(ctx, node, "stopped")
-    command(ctx, Native.stop_node(ctx.session, ctx.id, node), "stop node #{inspect(node)}", node)
+    command(ctx, Native.stop_node(ctx.session, ctx.id, node), fn -> "stop node #{inspect(node)}" end, node)
     Faults.leave(ctx, node)
   end
 
@@ -229,7 +229,7 @@ defmodule Lockstep.Cluster do
   def crash_node(node) do
     ctx = context!("crash_node/1")
     ordinary!(ctx, node, "crashed")
-    command(ctx, Native.crash_node(ctx.session, ctx.id, node, false), "crash node #{inspect(node)}", node)
+    command(ctx, Native.crash_node(ctx.session, ctx.id, node, false), fn -> "crash node #{inspect(node)}" end, node)
     Faults.leave(ctx, node)
   end
 
@@ -271,8 +271,8 @@ defmodule Lockstep.Cluster do
     ordinary!(ctx, node, if(pause?, do: "paused", else: "resumed"))
     up!(ctx, node)
     Mesh.ensure(ctx)
-    text = "#{if pause?, do: "pause", else: "resume"} node #{inspect(node)}"
-    command(ctx, Native.pause_node(ctx.session, ctx.id, node, pause?), text, {node, pause?})
+    describe = fn -> "#{if pause?, do: "pause", else: "resume"} node #{inspect(node)}" end
+    command(ctx, Native.pause_node(ctx.session, ctx.id, node, pause?), describe, {node, pause?})
   end
 
   @doc """
@@ -288,7 +288,7 @@ defmodule Lockstep.Cluster do
     time!(milliseconds, :invalid_time)
     process!(ctx, pid)
     next = Native.pause(ctx.session, ctx.id, pid, milliseconds * 1000)
-    command(ctx, next, "pause #{inspect(pid)} for #{milliseconds} ms", {pid, milliseconds})
+    command(ctx, next, fn -> "pause #{inspect(pid)} for #{milliseconds} ms" end, {pid, milliseconds})
   end
 
   @doc """
@@ -298,7 +298,8 @@ defmodule Lockstep.Cluster do
   def monitor_node(node) do
     ctx = context!("monitor_node/1")
     known?(ctx, node)
-    command(ctx, Native.monitor_node(ctx.session, ctx.id, node, false, true), "watch node #{inspect(node)}", node)
+    describe = fn -> "watch node #{inspect(node)}" end
+    command(ctx, Native.monitor_node(ctx.session, ctx.id, node, false, true), describe, node)
   end
 
   @doc """
@@ -332,8 +333,8 @@ defmodule Lockstep.Cluster do
     mode!(mode)
     groups!(ctx, groups)
     if mode == :tcp, do: Mesh.ensure(ctx)
-    text = "partition #{Enum.map_join(groups, " | ", &inspect/1)} (#{mode})"
-    command(ctx, Native.partition(ctx.session, ctx.id, groups, mode), text, {groups, mode})
+    describe = fn -> "partition #{Enum.map_join(groups, " | ", &inspect/1)} (#{mode})" end
+    command(ctx, Native.partition(ctx.session, ctx.id, groups, mode), describe, {groups, mode})
   end
 
   @doc """
@@ -350,8 +351,8 @@ defmodule Lockstep.Cluster do
     mode!(mode)
     {from, to} = ways!(ctx, from, to, "partitioned")
     if mode == :tcp, do: Mesh.ensure(ctx)
-    text = "cut #{inspect(from)} -> #{inspect(to)} (#{mode})"
-    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, mode), text, {from, to, mode})
+    describe = fn -> "cut #{inspect(from)} -> #{inspect(to)} (#{mode})" end
+    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, mode), describe, {from, to, mode})
   end
 
   defp ways!(ctx, from, to, action) do
@@ -365,7 +366,7 @@ defmodule Lockstep.Cluster do
   it returns. What `hold/2` holds back stays held.
   """
   @spec heal() :: :ok
-  def heal, do: heal_in(context!("heal/0"), :all, "heal")
+  def heal, do: heal_in(context!("heal/0"), :all, fn -> "heal" end)
 
   @doc """
   Heals the partitions around one node.
@@ -374,7 +375,7 @@ defmodule Lockstep.Cluster do
   def heal(node) do
     ctx = context!("heal/1")
     ordinary!(ctx, node, "healed")
-    heal_in(ctx, {:node, node}, "heal #{inspect(node)}")
+    heal_in(ctx, {:node, node}, fn -> "heal #{inspect(node)}" end)
   end
 
   @doc """
@@ -384,10 +385,10 @@ defmodule Lockstep.Cluster do
   def heal(a, b) do
     ctx = context!("heal/2")
     pair!(ctx, a, b, "healed")
-    heal_in(ctx, {:between, a, b}, "heal #{inspect(a)} - #{inspect(b)}")
+    heal_in(ctx, {:between, a, b}, fn -> "heal #{inspect(a)} - #{inspect(b)}" end)
   end
 
-  defp heal_in(ctx, scope, text), do: command(ctx, Native.heal(ctx.session, ctx.id, scope), text, scope)
+  defp heal_in(ctx, scope, describe), do: command(ctx, Native.heal(ctx.session, ctx.id, scope), describe, scope)
 
   @doc """
   Holds back all that is sent from some nodes to others, until it is released. No side notices anything.
@@ -398,8 +399,8 @@ defmodule Lockstep.Cluster do
   def hold(from, to) do
     ctx = context!("hold/2")
     {from, to} = ways!(ctx, from, to, "held back")
-    text = "hold #{inspect(from)} -> #{inspect(to)}"
-    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, :hold), text, {from, to})
+    describe = fn -> "hold #{inspect(from)} -> #{inspect(to)}" end
+    command(ctx, Native.cut_one_way(ctx.session, ctx.id, from, to, :hold), describe, {from, to})
   end
 
   @doc """
@@ -409,8 +410,8 @@ defmodule Lockstep.Cluster do
   def release(from, to) do
     ctx = context!("release/2")
     {from, to} = ways!(ctx, from, to, "released")
-    text = "release #{inspect(from)} -> #{inspect(to)}"
-    command(ctx, Native.release(ctx.session, ctx.id, from, to), text, {from, to})
+    describe = fn -> "release #{inspect(from)} -> #{inspect(to)}" end
+    command(ctx, Native.release(ctx.session, ctx.id, from, to), describe, {from, to})
   end
 
   @doc """
@@ -461,7 +462,7 @@ defmodule Lockstep.Cluster do
     for _ <- 1..times//1 do
       cut(ctx, [[a], [b]], mode)
       Mailbox.pause(down)
-      heal_in(ctx, {:between, a, b}, "heal #{inspect(a)} - #{inspect(b)}")
+      heal_in(ctx, {:between, a, b}, fn -> "heal #{inspect(a)} - #{inspect(b)}" end)
       Mailbox.pause(up)
     end
 
@@ -512,7 +513,7 @@ defmodule Lockstep.Cluster do
   defp slow_down(ctx, between, latency, where) do
     ranges = for {weight, range} <- latency!(latency), do: {weight, range.first * 1000, range.last * 1000}
     next = Native.set_latency(ctx.session, ctx.id, between, ranges)
-    command(ctx, next, "set latency#{where} #{inspect(latency)} ms", {between, latency})
+    command(ctx, next, fn -> "set latency#{where} #{inspect(latency)} ms" end, {between, latency})
   end
 
   @doc """
@@ -525,7 +526,7 @@ defmodule Lockstep.Cluster do
     ctx = context!("set_ticktime/1")
     time!(milliseconds, :invalid_ticktime)
     next = Native.set_tick_time(ctx.session, ctx.id, milliseconds * 1000)
-    command(ctx, next, "set tick time #{milliseconds} ms", milliseconds)
+    command(ctx, next, fn -> "set tick time #{milliseconds} ms" end, milliseconds)
   end
 
   @doc """
@@ -582,9 +583,10 @@ defmodule Lockstep.Cluster do
 
   ## Helpers
 
-  defp command(ctx, next, text, term) do
+  # `describe` is asked in a recorded run only.
+  defp command(ctx, next, describe, term) do
     Turn.take(next)
-    Turn.note(ctx, fn -> {text, term} end)
+    Turn.note(ctx, fn -> {describe.(), term} end)
     :ok
   end
 

@@ -5,7 +5,7 @@ defmodule Lockstep.Simulation do
 
   alias Lockstep.{Native, WatchdogError}
   alias Lockstep.Runner.Strategies
-  alias Lockstep.Runtime.{Base, Call, Context, Stack}
+  alias Lockstep.Runtime.{Base, Call, Context, Stack, Tally}
   alias Lockstep.Simulation.{Outside, Result, Verdict}
 
   @control :nonode@nohost
@@ -118,7 +118,9 @@ defmodule Lockstep.Simulation do
       id: 0,
       pid: self(),
       node: @control,
+      node_number: 0,
       store: store,
+      tally: Tally.new(),
       warden: self(),
       scheduler: config.scheduler,
       record?: config.record,

@@ -82,6 +82,11 @@ defmodule Lockstep.Cluster.Start do
 
   # What the node had before it was stopped.
   defp forget(ctx, node) do
+    lives = :ets.update_counter(ctx.store, {:creation, node}, 1, {{:creation, node}, 0})
+    if lives > 1, do: forget_life(ctx, node)
+  end
+
+  defp forget_life(ctx, node) do
     PersistentTerm.forget(ctx, node)
     Atomics.forget(ctx, node)
     for key <- [:cookie, :allowed, :net_ticktime], do: :ets.delete(ctx.store, {key, node})
@@ -89,7 +94,6 @@ defmodule Lockstep.Cluster.Start do
     :ets.match_delete(ctx.store, {{:cookie, node, :_}, :_})
     :ets.match_delete(ctx.store, {{:clock_monitor, node, :_}, :_, :_, :_})
     Faults.leave(ctx, node)
-    :ets.update_counter(ctx.store, {:creation, node}, 1, {{:creation, node}, 0})
   end
 
   defp configure(ctx, node, options) do

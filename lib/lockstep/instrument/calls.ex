@@ -64,19 +64,26 @@ defmodule Lockstep.Instrument.Calls do
 
   @doc "What becomes of a call of `module.function` with `arity` arguments."
   @spec classify(module(), atom(), arity()) :: class()
-  def classify(module, function, arity) do
+  def classify(module, function, arity), do: listed(module, function, arity) || unlisted(module)
+
+  @doc "As `classify/3`; `nil` for the functions of a module that is in no list, which need a guest if the module does."
+  @spec listed(module(), atom(), arity()) :: class() | nil
+  def listed(module, function, arity) do
     case @table do
       %{^module => {default, exceptions}} -> known(default, exceptions, {function, arity})
-      %{} -> unknown(module, {function, arity})
+      %{} when {function, arity} in @reflection -> :native
+      %{} -> nil
     end
   end
+
+  defp unlisted(module), do: if(own?(module), do: :native, else: :guest)
 
   @doc "What becomes of the functions of `module` that have no entry of their own."
   @spec default(module()) :: :native | :guest | :escape | :refuse | {:compat, module()}
   def default(module) do
     case @table do
       %{^module => {default, _}} -> default
-      %{} -> if own?(module), do: :native, else: :guest
+      %{} -> unlisted(module)
     end
   end
 
@@ -96,9 +103,6 @@ defmodule Lockstep.Instrument.Calls do
 
   defp known(_default, exceptions, key) when key in @reflection, do: Map.get(exceptions, key, :native)
   defp known(default, exceptions, key), do: Map.get(exceptions, key, default)
-
-  defp unknown(_module, key) when key in @reflection, do: :native
-  defp unknown(module, _key), do: if(own?(module), do: :native, else: :guest)
 
   # Lockstep's own modules are what guest code calls to talk to the simulation. Its tests are not part of it: what
   # they define (`Lockstep.ClusterTest.Counter`) is code under test like any other.

@@ -84,7 +84,7 @@ defmodule Lockstep.Runtime.Applications do
   @doc "Gives a node that is being started its own values of some keys."
   @spec set_node_env(Context.t(), node(), keyword(keyword())) :: :ok
   def set_node_env(ctx, node, env) do
-    :ets.match_delete(ctx.store, {{:node_env, node, :_, :_}, :_})
+    if :ets.member(ctx.store, {:node_env, node}), do: :ets.match_delete(ctx.store, {{:node_env, node, :_, :_}, :_})
     for {app, values} <- env, {key, value} <- values, do: :ets.insert(ctx.store, {{:node_env, node, app, key}, value})
     if env != [], do: :ets.insert(ctx.store, {{:node_env, node}, true})
     :ok
@@ -108,9 +108,8 @@ defmodule Lockstep.Runtime.Applications do
 
   # Straight from table to table: how many applications the VM has loaded must not count in the run.
   defp copy_loaded(table) do
-    loaded = :ets.match_object(:ac_tab, {{:loaded, :_}, :_})
-    :ets.insert(table, Enum.map(loaded, &specification/1))
-    :ets.insert(table, :ets.match_object(:ac_tab, {{:env, :_, :_}, :_}))
+    entries = :ets.select(:ac_tab, for(key <- [{:loaded, :_}, {:env, :_, :_}], do: {{key, :_}, [], [:"$_"]}))
+    :ets.insert(table, Enum.map(entries, &specification/1))
     copy_settings(Context.get(), table)
   end
 

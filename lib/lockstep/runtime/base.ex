@@ -7,6 +7,8 @@ defmodule Lockstep.Runtime.Base do
 
   @wake :"$lockstep_wake"
   @from_fun {:erlang, :apply, 2}
+  # In words. Most processes end before they have to be collected, if they begin with as much.
+  @heap 987
 
   @doc """
   Starts the real process for process `id` on `node`; it waits for its first turn.
@@ -15,11 +17,13 @@ defmodule Lockstep.Runtime.Base do
   """
   @spec spawn(Context.t(), non_neg_integer(), node(), (... -> term()), mfa(), [term()]) :: pid()
   def spawn(parent, id, node, body, call \\ @from_fun, settings \\ []) do
-    pid = Identity.pid(id, node_number(parent, node))
-    context = %{parent | id: id, pid: pid, node: node}
+    number = node_number(parent, node)
+    pid = Identity.pid(id, number)
+    context = %{parent | id: id, pid: pid, node: node, node_number: number}
 
     # All processes of a run share a scheduler: only one of them runs at a time, and so it is never woken on another core.
-    real = :erlang.spawn_opt(__MODULE__, :enter, [context, body], settings ++ [{:scheduler, parent.scheduler}])
+    options = [{:scheduler, parent.scheduler} | if(settings == [], do: [min_heap_size: @heap], else: settings)]
+    real = :erlang.spawn_opt(__MODULE__, :enter, [context, body, settings], options)
     :ok = Native.born(parent.session, id, pid, real)
     if parent.service?, do: Native.daemon(parent.session, pid)
     remember_birth(parent, id, node, call)
@@ -52,20 +56,24 @@ defmodule Lockstep.Runtime.Base do
     :ok
   end
 
+  defp node_number(%{node: node} = parent, node), do: parent.node_number
+
   defp node_number(parent, node) do
     # One that was never started will never tell of the process either.
     Enum.find_index(Native.nodes(parent.session), fn {name, _up?} -> name == node end) || 0
   end
 
   @doc false
-  @spec enter(Context.t(), (... -> term())) :: :ok
-  def enter(ctx, body) do
+  @spec enter(Context.t(), (... -> term()), [term()]) :: :ok
+  def enter(ctx, body, settings) do
+    # What it has it keeps, and the program is told of the size that it would have.
+    if settings == [], do: Process.flag(:min_heap_size, elem(:erlang.system_info(:min_heap_size), 1))
     # The warden hears of every death, and takes all with it if it dies itself.
     Process.link(ctx.warden)
     Process.flag(:error_handler, Instrument.Handler)
     Context.put(ctx)
     Turn.wait()
-    Context.seed(Native.random(ctx.session))
+    Context.seed(Native.rand_state(ctx.session))
     Ending.finish(ctx, run(ctx, body))
   end
 

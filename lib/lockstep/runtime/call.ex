@@ -22,8 +22,9 @@ defmodule Lockstep.Runtime.Call do
   def apply(module, function, args), do: :erlang.apply(module, function, args)
 
   defp inside(module, function, args) do
-    case Calls.classify(module, function, length(args)) do
-      :guest -> :erlang.apply(Instrument.guest(module), function, args)
+    case Calls.listed(module, function, length(args)) do
+      # What needs no guest is its own, and that is remembered.
+      class when class in [nil, :guest] -> :erlang.apply(Instrument.guest(module), function, args)
       :native -> :erlang.apply(module, function, args)
       {:runtime, to, name} -> :erlang.apply(to, name, args)
       {:placed, _to, _name} -> :erlang.apply(module, function, args)

@@ -4,8 +4,9 @@ defmodule Lockstep.Runtime.Context do
 
   @key :"$lockstep"
   @random :"$lockstep_random"
+  @exsss {__MODULE__, :exsss}
 
-  @enforce_keys [:session, :id, :pid, :node, :store, :warden, :scheduler, :record?]
+  @enforce_keys [:session, :id, :pid, :node, :node_number, :store, :tally, :warden, :scheduler, :record?]
   defstruct @enforce_keys ++ [service?: false, stacks: [], explored?: false]
 
   @type t :: %__MODULE__{
@@ -13,7 +14,9 @@ defmodule Lockstep.Runtime.Context do
           id: non_neg_integer(),
           pid: pid(),
           node: node(),
+          node_number: non_neg_integer(),
           store: :ets.tid(),
+          tally: Lockstep.Runtime.Tally.t(),
           warden: pid(),
           scheduler: pos_integer(),
           record?: boolean(),
@@ -51,11 +54,25 @@ defmodule Lockstep.Runtime.Context do
     Enum.reject(dictionary, fn {key, value} -> own_key?(key) or (key == :rand_seed and value == given) end)
   end
 
-  @doc "Gives the caller the state for `:rand` that it begins with."
-  @spec seed(non_neg_integer()) :: :ok
-  def seed(number) do
-    :erlang.put(@random, :rand.seed(:exsss, number))
+  @doc "Gives the caller the state for `:rand` that it begins with, of the algorithm `:exsss`."
+  @spec seed(nonempty_improper_list(pos_integer(), pos_integer())) :: :ok
+  def seed(numbers) do
+    :erlang.put(@random, :rand.seed({exsss(), numbers}))
     :ok
+  end
+
+  # It takes longer to make than all the rest of a process's start, and is always the same.
+  defp exsss do
+    case :persistent_term.get(@exsss, nil) do
+      nil -> find_exsss()
+      algorithm -> algorithm
+    end
+  end
+
+  defp find_exsss do
+    {algorithm, _numbers} = :rand.seed_s(:exsss, 0)
+    :persistent_term.put(@exsss, algorithm)
+    algorithm
   end
 
   defp own_key?(key) when is_atom(key), do: match?("$lockstep" <> _, Atom.to_string(key))

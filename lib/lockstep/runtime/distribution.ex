@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Distribution do
   # the name that it was started with all the same, and can become alive under no other. The control node is alive.
 
   alias Lockstep.{ClusterError, Native}
-  alias Lockstep.Runtime.{Context, Services, Turn}
+  alias Lockstep.Runtime.{Context, Services, Tally, Turn}
 
   require Turn
 
@@ -14,7 +14,7 @@ defmodule Lockstep.Runtime.Distribution do
 
   @doc "Whether the caller's node is alive."
   @spec alive?(Context.t()) :: boolean()
-  def alive?(ctx), do: not :ets.member(ctx.store, {:not_alive, ctx.node})
+  def alive?(ctx), do: Tally.get(ctx, :nodes_not_alive) == 0 or not :ets.member(ctx.store, {:not_alive, ctx.node})
 
   @doc "Says of a node that is being started whether it is alive from the start."
   @spec boot(Context.t(), node(), boolean()) :: :ok
@@ -24,12 +24,16 @@ defmodule Lockstep.Runtime.Distribution do
   end
 
   defp set(ctx, node, true) do
-    if :ets.take(ctx.store, {:not_alive, node}) != [], do: configure(ctx, node, true)
+    with [_] <- :ets.take(ctx.store, {:not_alive, node}) do
+      Tally.add(ctx, :nodes_not_alive, -1)
+      configure(ctx, node, true)
+    end
+
     :ok
   end
 
   defp set(ctx, node, false) do
-    :ets.insert(ctx.store, {{:not_alive, node}})
+    if :ets.insert_new(ctx.store, {{:not_alive, node}}), do: Tally.add(ctx, :nodes_not_alive, 1)
     configure(ctx, node, false)
   end
 

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Escape do
   # are never made: those that would end the VM, and those that ask the real cluster about a simulated one.
 
   alias Lockstep.EscapeError
-  alias Lockstep.Runtime.{Context, Place}
+  alias Lockstep.Runtime.{Context, Notebook, Place}
   alias Lockstep.Runtime.Escape.Answer
 
   @type location :: {String.t() | charlist(), pos_integer()} | nil
@@ -48,9 +48,7 @@ defmodule Lockstep.Runtime.Escape do
   def note(ctx, module, function, arity, location) do
     error = error(module, function, arity, location, false)
     if :ets.lookup_element(ctx.store, :escapes, 2) == :raise, do: fail(error)
-    key = {:escaped, {module, function, arity, error.location}}
-    :ets.update_counter(ctx.store, key, 1, {key, 0})
-    :ok
+    Notebook.count(ctx.store, :escaped, {module, function, arity, error.location})
   end
 
   # A call whose target was not known at compile time comes without its place.

@@ -8,7 +8,7 @@ defmodule Lockstep.Runtime.Faults do
 
   alias Lockstep.{Cluster, Native}
   alias Lockstep.Cluster.Start
-  alias Lockstep.Runtime.{Context, Mailbox, Mesh, Spawning, Turn}
+  alias Lockstep.Runtime.{Context, Mailbox, Mesh, Notebook, Spawning, Turn}
 
   require Turn
 
@@ -88,12 +88,11 @@ defmodule Lockstep.Runtime.Faults do
     end
   end
 
-  defp struck(ctx, kind), do: :ets.update_counter(ctx.store, {:struck, kind}, 1, {{:struck, kind}, 0})
+  defp struck(ctx, kind), do: Notebook.count(ctx.store, :struck, kind)
 
   @doc "How many faults of each kind have happened."
   @spec count(:ets.tid()) :: %{optional(atom()) => pos_integer()}
-  def count(store),
-    do: for([kind, count] <- :ets.match(store, {{:struck, :"$1"}, :"$2"}), into: %{}, do: {kind, count})
+  def count(store), do: Notebook.all(store, :struck)
 
   defp over?(ctx), do: :ets.member(ctx.store, :faults_over)
 

@@ -7,7 +7,9 @@ defmodule Lockstep.Runtime.Identity do
 
   alias Lockstep.Runtime.{Context, Mailbox}
 
-  @counter :"$lockstep_refs"
+  # The reference that the process has made last, and its number: most that a process asks about are this one.
+  @latest :"$lockstep_ref"
+  @per_process 0x1_0000_0000
   # A pid has 15 bits for the process and 13 for the serial; serials this high are reached after 234 million spawns.
   @first_serial 7168
   @nodes 64
@@ -33,23 +35,23 @@ defmodule Lockstep.Runtime.Identity do
   @doc "A reference that the run has not seen before, and its number. Counted per process, so nobody has to be asked."
   @spec new_ref(Context.t()) :: {reference(), non_neg_integer()}
   def new_ref(ctx) do
-    count =
-      case :erlang.get(@counter) do
-        :undefined -> 1
-        count -> count + 1
+    number =
+      case :erlang.get(@latest) do
+        :undefined -> (ctx.id + 1) * @per_process + 1
+        {_ref, number} -> number + 1
       end
 
-    :erlang.put(@counter, count)
-    Mailbox.made_reference(count)
-    number = (ctx.id + 1) * 0x1_0000_0000 + count
-    {ref(number), number}
+    ref = ref(number)
+    :erlang.put(@latest, {ref, number})
+    Mailbox.made_reference(rem(number, @per_process))
+    {ref, number}
   end
 
   @doc "Which of the caller's own references it is, from 1; 0 for any other."
   @spec count(Context.t(), reference()) :: non_neg_integer()
   def count(ctx, ref) do
     number = number(ref)
-    if div(number, 0x1_0000_0000) == ctx.id + 1, do: rem(number, @table_mark), else: 0
+    if div(number, @per_process) == ctx.id + 1, do: rem(number, @table_mark), else: 0
   end
 
   @doc "A reference that is known to be that of a table, also when there is no such table any more."
@@ -76,6 +78,13 @@ defmodule Lockstep.Runtime.Identity do
   @doc "A virtual reference's number; 0, which no reference has, for any other."
   @spec number(reference()) :: non_neg_integer()
   def number(ref) do
+    case :erlang.get(@latest) do
+      {^ref, number} -> number
+      _other -> read(ref)
+    end
+  end
+
+  defp read(ref) do
     binary = :erlang.term_to_binary(ref)
 
     case binary_part(binary, byte_size(binary), -12) do

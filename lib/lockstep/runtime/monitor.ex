@@ -128,7 +128,8 @@ defmodule Lockstep.Runtime.Monitor do
     case Context.get() do
       ctx when ctx != nil and is_reference(ref) and length(options) >= 0 ->
         # One of another node cannot be the caller's.
-        if Nodes.node(ref) != Nodes.node(), do: WrongArgument.fail(:demonitor, [ref, options], :none)
+        if Identity.count(ctx, ref) == 0 and Nodes.node(ref) != Nodes.node(),
+          do: WrongArgument.fail(:demonitor, [ref, options], :none)
 
         if Enum.all?(options, &(&1 in [:flush, :info])),
           do: demonitor(ctx, ref, options),

@@ -17,7 +17,7 @@ defmodule Lockstep.Runtime.Names do
       ctx ->
         unless is_atom(name) and name != :undefined and is_pid(pid), do: wrong(:register, [name, pid])
         next = Native.register(ctx.session, ctx.id, name, pid)
-        command(ctx, next, {:register, [name, pid]}, "register #{inspect(name)}", {name, pid})
+        command(ctx, next, {:register, [name, pid]}, {name, pid})
     end
   end
 
@@ -30,7 +30,7 @@ defmodule Lockstep.Runtime.Names do
 
       ctx when is_atom(name) ->
         next = Native.unregister(ctx.session, ctx.id, name)
-        command(ctx, next, {:unregister, [name]}, "unregister #{inspect(name)}", name)
+        command(ctx, next, {:unregister, [name]}, name)
 
       _ ->
         :erlang.unregister(name)
@@ -72,14 +72,14 @@ defmodule Lockstep.Runtime.Names do
 
   defp wrong(function, arguments), do: WrongArgument.fail(function, arguments, :none)
 
-  defp command(ctx, next, {function, arguments}, text, term) do
+  defp command(ctx, next, {function, [name | _] = arguments}, term) do
     case Turn.take(next) do
       {:refused, _} ->
-        Turn.note(ctx, fn -> {text <> " raises", term} end)
+        Turn.note(ctx, fn -> {"#{function} #{inspect(name)} raises", term} end)
         wrong(function, arguments)
 
       true ->
-        Turn.note(ctx, fn -> {text, term} end)
+        Turn.note(ctx, fn -> {"#{function} #{inspect(name)}", term} end)
         true
     end
   end

@@ -61,7 +61,7 @@ defmodule Lockstep.Runtime.Onlooker do
   defp start(ctx, id) do
     pid = Identity.pid(id, 0)
     # Its reading is not put into words, or the words would be those of the step before.
-    context = %{ctx | id: id, pid: pid, node: @control, record?: false}
+    context = %{ctx | id: id, pid: pid, node: @control, node_number: 0, record?: false}
     real = :erlang.spawn_opt(__MODULE__, :enter, [context], [{:scheduler, ctx.scheduler}])
     :ok = Native.born(ctx.session, id, pid, real)
   end
@@ -74,7 +74,7 @@ defmodule Lockstep.Runtime.Onlooker do
     Process.put(@looking, true)
     Context.put(ctx)
     # Not from the run's own randomness: what others draw must not depend on being looked at.
-    Context.seed(0)
+    Context.seed([1 | 1])
     Turn.wait()
     look(ctx, [], 0)
   end

@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Sometimes do
 
   alias Lockstep.Options.Arguments
   alias Lockstep.OutsideRunError
-  alias Lockstep.Runtime.{Context, Place}
+  alias Lockstep.Runtime.{Context, Notebook, Place}
 
   @type met :: {name :: String.t() | atom(), met? :: boolean(), Place.t()}
 
@@ -15,21 +15,19 @@ defmodule Lockstep.Runtime.Sometimes do
   def record(name, condition, place) do
     ctx = Context.get() || raise OutsideRunError, call: "Lockstep.sometimes/2"
     Arguments.check_name!(name, "Lockstep.sometimes/2")
-    keep(ctx.store, {:sometimes, name}, condition not in [nil, false], place)
-    condition
-  end
+    met? = condition not in [nil, false]
 
-  defp keep(store, key, met?, place) do
-    case :ets.lookup(store, key) do
-      [] -> :ets.insert(store, {key, met?, place || Place.of_caller()})
-      [{_, false, first}] when met? -> :ets.insert(store, {key, true, first})
-      _ -> true
-    end
+    Notebook.update(ctx.store, :sometimes, name, fn
+      nil -> {met?, place || Place.of_caller()}
+      {before?, first} -> {before? or met?, first}
+    end)
+
+    condition
   end
 
   @doc "Everything that was reached in a run, by name."
   @spec all(:ets.tid()) :: [met()]
   def all(store) do
-    store |> :ets.match({{:sometimes, :"$1"}, :"$2", :"$3"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
+    Enum.sort(for {name, {met?, place}} <- Notebook.all(store, :sometimes), do: {name, met?, place})
   end
 end

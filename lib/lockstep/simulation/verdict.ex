@@ -4,7 +4,7 @@ defmodule Lockstep.Simulation.Verdict do
 
   alias Lockstep.Native
   alias Lockstep.Report.Names
-  alias Lockstep.Runtime.{Faults, Mailbox, Output, Place, Sometimes, Stack}
+  alias Lockstep.Runtime.{Faults, Mailbox, Notebook, Output, Place, Sometimes, Stack}
   alias Lockstep.Simulation.{Events, Result}
 
   @last_steps 1000
@@ -25,7 +25,7 @@ defmodule Lockstep.Simulation.Verdict do
       interleaving: Native.interleaving(state.session),
       profile: if(state.config.strategy == :profile, do: Native.profile(state.session)),
       faults: Faults.count(state.store),
-      escapes: escapes(state.store),
+      escapes: Enum.sort(Notebook.all(state.store, :escaped)),
       sometimes: Sometimes.all(state.store),
       trail: trail(state)
     }
@@ -49,10 +49,6 @@ defmodule Lockstep.Simulation.Verdict do
         output: Output.all(store),
         stacks: for([step, stack] <- :ets.match(store, {{:stack, :"$1"}, :"$2"}), into: %{}, do: {step, stack})
     }
-  end
-
-  defp escapes(store) do
-    store |> :ets.match({{:escaped, :"$1"}, :"$2"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
   end
 
   @doc "The processes of the run, in the order they were started."

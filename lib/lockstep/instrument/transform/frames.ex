@@ -132,7 +132,7 @@ defmodule Lockstep.Instrument.Transform.Frames do
   def original(function, arity) do
     case Atom.to_string(function) do
       "-inlined-^" <> _ = name -> {String.to_atom(Regex.named_captures(@inlined, name)["name"]), arity}
-      "-" <> _ = name -> restore(Regex.named_captures(@local, name), {function, arity})
+      "-" <> _ = name -> name |> local() |> restore({function, arity})
       _ -> {function, arity}
     end
   end
@@ -141,10 +141,13 @@ defmodule Lockstep.Instrument.Transform.Frames do
   @spec jumped?(atom()) :: boolean()
   def jumped?(function) do
     case Atom.to_string(function) do
-      "-" <> _ = name -> match?(%{"own" => ""}, Regex.named_captures(@local, name))
+      "-" <> _ = name -> match?(%{"own" => ""}, local(name))
       _ -> false
     end
   end
+
+  # Most names are those of the original.
+  defp local(name), do: if(String.contains?(name, "^"), do: Regex.named_captures(@local, name))
 
   defp restore(nil, function), do: function
   defp restore(%{"name" => ""} = shown, _), do: {String.to_atom(shown["top"]), String.to_integer(shown["top_arity"])}

@@ -4,7 +4,7 @@ defmodule Lockstep.Runtime.Escape.Answer do
   # nothing (`Diskless`), and a table on disk that the run has not opened is not open. So they are no escapes.
 
   alias Lockstep.Runtime.Applications.Diskless
-  alias Lockstep.Runtime.Context
+  alias Lockstep.Runtime.{Context, Notebook}
 
   @of_files [:delete, :list_dir, :make_dir, :open, :read_file, :read_file_info, :write_file]
 
@@ -23,5 +23,5 @@ defmodule Lockstep.Runtime.Escape.Answer do
 
   # To open one is an escape, and so has been counted.
   defp opened_any?(ctx),
-    do: :ets.match(ctx.store, {{:escaped, {:dets, :open_file, :_, :_}}, :_}, 1) != :"$end_of_table"
+    do: Enum.any?(Notebook.all(ctx.store, :escaped), &match?({{:dets, :open_file, _, _}, _count}, &1))
 end

@@ -4,8 +4,11 @@ defmodule Lockstep.Runtime.Ets.Table do
   # holds is a virtual reference or a name of its node. The run's store has the way from one to the other.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Services, Shared}
+  alias Lockstep.Runtime.{Context, Services, Shared, Tally}
   alias Lockstep.Runtime.Ets.Index
+
+  # The table that the process has found last, and when: most go back to the same one.
+  @found :"$lockstep_table"
 
   @enforce_keys [:id, :number, :object, :tid, :node, :owner, :heir, :name, :named?, :type, :keypos]
   defstruct @enforce_keys
@@ -56,6 +59,7 @@ defmodule Lockstep.Runtime.Ets.Table do
     table = %{table | object: object(table)}
     :ets.insert(ctx.store, {{:table, table.id}, table})
     if table.named?, do: :ets.insert(ctx.store, {{:table_name, table.node, table.name}, table})
+    changed(ctx)
     table
   end
 
@@ -65,18 +69,37 @@ defmodule Lockstep.Runtime.Ets.Table do
 
   @doc "The table that `id`, a reference or a name, means on the caller's node."
   @spec find(Context.t(), term()) :: t() | nil
-  def find(ctx, name) when is_atom(name) do
+  def find(%{node: node} = ctx, id) do
+    now = Tally.get(ctx, :changes_of_tables)
+
+    case :erlang.get(@found) do
+      {^id, ^now, %{node: ^node} = table} -> table
+      _other -> ctx |> look_up(id) |> remember(id, now)
+    end
+  end
+
+  # If there has been a change meanwhile, `now` is over.
+  defp remember(nil, _id, _now), do: nil
+
+  defp remember(table, id, now) do
+    :erlang.put(@found, {id, now, table})
+    table
+  end
+
+  defp changed(ctx), do: Tally.add(ctx, :changes_of_tables, 1)
+
+  defp look_up(ctx, name) when is_atom(name) do
     named(ctx, name) || provided(ctx, name)
   end
 
-  def find(%{node: node} = ctx, id) when is_reference(id) do
+  defp look_up(%{node: node} = ctx, id) when is_reference(id) do
     case :ets.lookup(ctx.store, {:table, id}) do
       [{_, %{node: ^node} = table}] -> table
       _ -> nil
     end
   end
 
-  def find(_ctx, _id), do: nil
+  defp look_up(_ctx, _id), do: nil
 
   # Some tables are read without asking their servers, which a real node has from the start.
   defp provided(ctx, :global_names) do
@@ -129,7 +152,7 @@ defmodule Lockstep.Runtime.Ets.Table do
   @spec forget_name(Context.t(), t()) :: :ok
   def forget_name(ctx, table) do
     if table.named?, do: :ets.delete(ctx.store, {:table_name, table.node, table.name})
-    :ok
+    changed(ctx)
   end
 
   @doc "Passes a table on."
