@@ -453,12 +453,13 @@ impl Op {
 }
 
 impl Op {
-    /// Whether what it acts upon stays the same while it waits for its turn.
+    /// Whether what it acts upon stays the same while it waits for its turn. If the process comes to own something, that
+    /// is said (`Simulation::set_owner`).
     pub(crate) fn lasts(&self) -> bool {
         match self {
             Op::Start | Op::Yield | Op::Access { .. } | Op::Spawn { .. } | Op::StartTimer { .. } => true,
             Op::Link(_) | Op::Unlink(_) | Op::Demonitor(_) | Op::TrapExit(_) | Op::Look(_) => true,
-            Op::Receive(Wait::Poll) | Op::Alias(..) => true,
+            Op::Receive(Wait::Poll | Wait::Forever) | Op::Alias(..) | Op::Exit(_) => true,
             Op::Send(target) | Op::SendIfConnected(target) | Op::Monitor { target, .. } => {
                 matches!(target, Target::Process(_))
             }

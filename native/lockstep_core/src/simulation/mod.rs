@@ -395,8 +395,10 @@ impl Simulation {
 
     /// Marks a process that owns something shared: its end concerns all who touch that. Not a step.
     pub fn set_owner(&mut self, process: ProcessId) {
-        if let Some(entry) = self.living(process) {
+        let new = self.living(process).filter(|entry| !entry.owner);
+        if let Some(entry) = new {
             entry.owner = true;
+            self.queue.touch(Ready::Run(process));
         }
     }
 

@@ -116,6 +116,14 @@ impl Queue {
         Some(self.events[slot as usize])
     }
 
+    /// What the event acts upon, if it is there, is something else now.
+    pub(super) fn touch(&mut self, event: Ready) {
+        let place = self.iter().position(|other| other == event);
+        if let Some(index) = place {
+            self.change(self.slot(index));
+        }
+    }
+
     /// Takes an event out, if it is there.
     pub(super) fn remove(&mut self, event: Ready) {
         let place = self.iter().position(|other| other == event);

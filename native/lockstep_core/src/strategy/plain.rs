@@ -6,7 +6,11 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
 use super::pct::distinct;
-use super::{Actor, Candidates, Lineage, Object, Pct, Pos, Profile, Profiler, Rule, Search, Strategy, Surw};
+use super::{
+    Actor, Candidate, CandidateView, Candidates, Lineage, Object, Pct, Pos, Profile, Profiler, Rule, Search, Strategy,
+    Surw,
+};
+use crate::clock::Micros;
 use crate::ids::{CONTROL, ProcessId, RefId, Symbol};
 use crate::op::{ExitClass, Grant, Op, Target, Wait};
 use crate::rng::Rng;
@@ -212,6 +216,67 @@ impl Rule for PlainSurw {
     }
 }
 
+/// The candidates for one who hears of no changes, and so looks at all of them each time.
+#[derive(Debug)]
+struct Unheard<'a>(&'a Candidates<'a>);
+
+impl CandidateView for Unheard<'_> {
+    fn candidate(&self, index: usize) -> Candidate {
+        self.0.get(index)
+    }
+
+    fn actor(&self, index: usize) -> Actor {
+        self.0.actor(index)
+    }
+
+    fn lineage(&self, index: usize) -> Lineage {
+        self.0.lineage(index)
+    }
+
+    fn parent(&self, index: usize) -> Option<Lineage> {
+        self.0.parent(index)
+    }
+
+    fn identity(&self, object: Object) -> Lineage {
+        self.0.identity(object)
+    }
+}
+
+#[derive(Debug, Default)]
+struct PlainProfiler(Profiler);
+
+impl Strategy for PlainProfiler {
+    fn schedule(&mut self, candidates: &Candidates<'_>, choices: usize) -> usize {
+        let unheard = Unheard(candidates);
+        let candidates = Candidates::new(&unheard, candidates.len(), candidates.due_soon());
+        self.0.schedule(&candidates, choices)
+    }
+
+    fn forced(&mut self, candidates: &Candidates<'_>) {
+        self.schedule(candidates, 1);
+    }
+
+    fn looked(&mut self, process: ProcessId) {
+        self.0.looked(process);
+    }
+
+    fn stall(&mut self, max: Micros, upcoming: &[Micros]) -> Micros {
+        self.0.stall(max, upcoming)
+    }
+
+    fn latency(&mut self, max: Micros) -> Micros {
+        self.0.latency(max)
+    }
+
+    fn fault(&mut self, count: u64) -> u64 {
+        self.0.fault(count)
+    }
+
+    fn profile(&self) -> Option<Profile> {
+        self.0.profile()
+    }
+}
+
 // Programs.
 
 const NAMES: [Symbol; 2] = [Symbol(1), Symbol(2)];
@@ -337,6 +402,8 @@ proptest! {
     ) {
         let config = config(async_delivery, max_stall);
         let profile = run(&config, &scripts, Box::new(Profiler::default())).2.expect("it is kept");
+        let plain = run(&config, &scripts, Box::new(PlainProfiler::default())).2.expect("it is kept");
+        prop_assert_eq!(&plain, &profile);
         let of = |strategy| {
             let (choices, hash, _) = run(&config, &scripts, strategy);
             (choices, hash)

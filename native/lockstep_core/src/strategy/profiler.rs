@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::actors::Actors;
 use super::{Actor, Candidate, Candidates, Lineage, Object, Profile, Strategy};
 use crate::clock::Micros;
 use crate::ids::ProcessId;
@@ -15,13 +16,19 @@ const MOST_ACTORS: usize = 1000;
 /// vector clocks (Mattern 1989).
 #[derive(Debug, Default)]
 pub struct Profiler {
-    numbers: BTreeMap<Actor, usize>,
+    numbers: Actors<Option<usize>>,
     actors: Vec<Known>,
+    /// How many events each has had.
+    done: Vec<u32>,
     lineages: BTreeMap<Lineage, usize>,
     /// What has led to what each process has in its mailbox.
     mail: BTreeMap<ProcessId, Vec<u32>>,
-    /// Whose event can happen.
-    pending: BTreeSet<usize>,
+    /// Whether its event can happen, by actor.
+    pending: Vec<bool>,
+    /// Whose event is in which slot.
+    slots: Vec<Option<usize>>,
+    /// How many changes of these it has heard of.
+    heard: u64,
     last: Option<usize>,
     steps: u64,
     /// The last events of each actor on each object, those that changed it apart from those that did not.
@@ -46,30 +53,65 @@ struct Known {
 
 impl Profiler {
     fn watch(&mut self, candidates: &Candidates<'_>) {
-        let pending: BTreeSet<_> = (0..candidates.len())
-            .map(|index| self.number(candidates, index))
-            .collect();
-        for index in 0..candidates.len() {
-            let number = self.number(candidates, index);
-            if !self.pending.contains(&number) && !comes_of_time(candidates, index) {
-                self.follows_last(number);
-            }
-        }
-        self.pending = pending;
+        self.hear(candidates);
         let number = self.number(candidates, 0);
-        self.pending.remove(&number);
+        self.pending[number] = false;
         self.last = Some(number);
         self.steps += 1;
         self.happens(number, candidates);
     }
 
+    /// Finds out whose events can happen since the last one has.
+    fn hear(&mut self, candidates: &Candidates<'_>) {
+        let (left, came) = match candidates.changes(self.heard) {
+            Some((slots, now)) => {
+                self.heard = now;
+                let came = slots.iter().filter_map(|&slot| candidates.index(slot)).collect();
+                (slots.iter().filter_map(|&slot| self.leave(slot)).collect(), came)
+            }
+            None => {
+                self.heard = candidates.changed();
+                let left = std::mem::take(&mut self.slots).into_iter().flatten().collect();
+                (left, (0..candidates.len()).collect())
+            }
+        };
+        self.exchange(candidates, left, came);
+    }
+
+    fn leave(&mut self, slot: u32) -> Option<usize> {
+        self.slots.get_mut(slot as usize)?.take()
+    }
+
+    fn exchange(&mut self, candidates: &Candidates<'_>, left: Vec<usize>, came: Vec<usize>) {
+        let came: Vec<_> = came
+            .into_iter()
+            .map(|index| (index, self.number(candidates, index)))
+            .collect();
+        for &(index, number) in &came {
+            if !self.pending[number] && !comes_of_time(candidates, index) {
+                self.follows_last(number);
+            }
+        }
+        for number in left {
+            self.pending[number] = false;
+        }
+        for (index, number) in came {
+            self.pending[number] = true;
+            let slot = candidates.slot(index) as usize;
+            self.slots.resize(self.slots.len().max(slot + 1), None);
+            self.slots[slot] = Some(number);
+        }
+    }
+
     fn number(&mut self, candidates: &Candidates<'_>, index: usize) -> usize {
         let actor = candidates.actor(index);
-        if let Some(&number) = self.numbers.get(&actor) {
+        if let Some(number) = *self.numbers.of(actor) {
             return number;
         }
         let number = self.actors.len();
-        self.numbers.insert(actor, number);
+        *self.numbers.of(actor) = Some(number);
+        self.done.push(0);
+        self.pending.push(false);
         self.lineages.insert(candidates.lineage(index), number);
         self.actors.push(Known {
             lineage: candidates.lineage(index),
@@ -96,6 +138,7 @@ impl Profiler {
         let clock = &mut self.actors[number].clock;
         clock.resize(clock.len().max(number + 1), 0);
         clock[number] += 1;
+        self.done[number] += 1;
         self.overlap(number);
         let event = candidates.get(0);
         if event.object == Object::Local {
@@ -124,20 +167,25 @@ impl Profiler {
     /// The last event of `number` is concurrent with those of others that have not led to it.
     fn overlap(&mut self, number: usize) {
         let mut concurrent = self.actors.len() > MOST_ACTORS;
-        for other in (0..self.actors.len().min(MOST_ACTORS)).filter(|&other| other != number) {
-            let (seen, done) = (self.seen(number, other), self.seen(other, other));
-            if done > seen {
+        let clock = std::mem::take(&mut self.actors[number].clock);
+        let seen = clock.iter().copied().chain(std::iter::repeat(0));
+        for (other, (&done, seen)) in self.done.iter().zip(seen).enumerate().take(MOST_ACTORS) {
+            if done > seen && other != number {
                 self.actors[other].mark(seen, done);
                 concurrent = true;
             }
         }
+        self.actors[number].clock = clock;
         if concurrent {
-            let done = self.seen(number, number);
+            let done = self.done[number];
             self.actors[number].mark(done - 1, done);
         }
     }
 
     fn contend(&mut self, number: usize, event: &Candidate) {
+        if self.is_settled(event.object) {
+            return;
+        }
         let (first, last) = overlapping(event.object);
         let accesses = self.accesses.range((first, 0, false)..=(last, usize::MAX, true));
         let whole = match event.object {
@@ -149,12 +197,19 @@ impl Profiler {
         let conflicting = all.filter(|&(&(_, other, write), &at)| {
             other != number && (write || event.write) && self.seen(number, other) < at
         });
-        let objects: Vec<_> = conflicting.map(|(&(object, ..), _)| object).collect();
+        let mut objects: Vec<_> = conflicting.map(|(&(object, ..), _)| object).collect();
+        objects.dedup();
         if !objects.is_empty() {
             let all = objects.iter().chain([&event.object]);
             self.contended
                 .extend(all.filter_map(|object| self.identities.get(object)));
         }
+    }
+
+    /// Whether no event on the object can make anything else contended.
+    fn is_settled(&self, object: Object) -> bool {
+        let contended = |identity| self.contended.contains(identity);
+        !matches!(object, Object::Table { .. }) && self.identities.get(&object).is_some_and(contended)
     }
 
     /// The events of the actors, and of all whom they have brought into being, on contended objects.
@@ -193,6 +248,10 @@ impl Profiler {
 impl Known {
     /// Its events from after `from` to `to`, which is the last so far, are concurrent with another's.
     fn mark(&mut self, mut from: u32, to: u32) {
+        let is_marked = |&(before, last): &(u32, u32)| last == to && before <= from;
+        if self.concurrent.last().is_some_and(is_marked) {
+            return;
+        }
         while let Some(&(before, _)) = self.concurrent.last().filter(|(_, end)| *end >= from) {
             from = from.min(before);
             self.concurrent.pop();
@@ -240,8 +299,8 @@ impl Strategy for Profiler {
     }
 
     fn looked(&mut self, process: ProcessId) {
-        let number = self.numbers.get(&Actor::Process(process));
-        if let (Some(&number), Some(mail)) = (number, self.mail.get(&process)) {
+        let number = *self.numbers.of(Actor::Process(process));
+        if let (Some(number), Some(mail)) = (number, self.mail.get(&process)) {
             join(&mut self.actors[number].clock, mail);
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct Standing {
     entries: Vec<Option<Entry>>,
     /// The slots whose events may change.
     passing: Vec<u32>,
+    /// Those that have got an event, or whose event is another, since it has looked before.
+    news: Vec<u32>,
     /// The slots with the same object are a list: here is its first.
     alike: Hashed<Object, u32>,
     /// May hold some that are gone, as the next two.
@@ -43,6 +45,8 @@ struct Entry {
     stamp: i64,
     /// 0 is none.
     priority: u64,
+    /// It does not count at present.
+    barred: bool,
     /// The slots before and after it with the same object.
     before: Option<u32>,
     after: Option<u32>,
@@ -133,7 +137,9 @@ impl Standing {
         }
     }
 
-    fn refresh(&mut self, candidates: &Candidates<'_>) {
+    /// Hears of what has come and gone.
+    pub(super) fn refresh(&mut self, candidates: &Candidates<'_>) {
+        self.news.clear();
         match candidates.changes(self.heard).filter(|_| self.remembers) {
             Some((slots, now)) => {
                 self.heard = now;
@@ -149,6 +155,7 @@ impl Standing {
         for number in 0..self.passing.len() {
             self.look_again(candidates, self.passing[number]);
         }
+        self.news.sort_unstable_by_key(|&slot| candidates.stamp(slot));
     }
 
     fn begin_anew(&mut self, candidates: &Candidates<'_>) {
@@ -176,6 +183,7 @@ impl Standing {
             event: candidates.get(index),
             stamp: candidates.stamp(slot),
             priority: self.priorities.known(actor),
+            barred: false,
             before: None,
             after: None,
         });
@@ -206,6 +214,36 @@ impl Standing {
         }
     }
 
+    /// The slots of which [`refresh`](Self::refresh) has heard that they have an event, or another one, in the order of the
+    /// candidates.
+    pub(super) fn news(&self) -> &[u32] {
+        &self.news
+    }
+
+    /// Who acts in a slot, and what its event is.
+    pub(super) fn event(&self, slot: u32) -> Option<(Actor, Candidate)> {
+        self.entry(slot).map(|entry| (entry.actor, entry.event))
+    }
+
+    /// An entry does not count for now.
+    pub(super) fn bar(&mut self, slot: u32) {
+        if let Some(entry) = &mut self.entries[slot as usize] {
+            entry.barred = true;
+        }
+    }
+
+    /// An entry counts again.
+    pub(super) fn admit(&mut self, slot: u32) {
+        let Some(entry) = self.entries[slot as usize].as_mut().filter(|entry| entry.barred) else {
+            return;
+        };
+        entry.barred = false;
+        match entry.priority {
+            0 => self.undrawn.push(slot),
+            priority => self.ranked.push((priority, slot)),
+        }
+    }
+
     /// Puts an entry where it will be looked for.
     fn stand(&mut self, slot: u32) {
         let Some(&Entry {
@@ -215,6 +253,7 @@ impl Standing {
             return;
         };
         self.link(slot, event.object);
+        self.news.push(slot);
         if self.local_first && event.object == Object::Local {
             self.locals.push(Reverse((stamp, slot)));
         } else if priority == 0 {
@@ -259,7 +298,8 @@ impl Standing {
         }
     }
 
-    fn first_local(&mut self) -> Option<u32> {
+    /// The first event that races with nothing.
+    pub(super) fn first_local(&mut self) -> Option<u32> {
         while let Some(&Reverse((stamp, slot))) = self.locals.peek() {
             let stands = |entry: &Entry| entry.stamp == stamp && entry.event.object == Object::Local;
             if self.entry(slot).is_some_and(stands) {
@@ -271,11 +311,12 @@ impl Standing {
     }
 
     /// Draws the priorities that there are not, in the order of the candidates.
-    fn draw(&mut self, rng: &mut Rng) {
+    pub(super) fn draw(&mut self, rng: &mut Rng) {
         let mut undrawn = std::mem::take(&mut self.undrawn);
         undrawn.sort_unstable_by_key(|&slot| self.entry(slot).map(|entry| entry.stamp));
         for slot in undrawn.drain(..) {
-            let Some(entry) = self.entries[slot as usize].as_mut().filter(|entry| entry.priority == 0) else {
+            let needs = |entry: &&mut Entry| entry.priority == 0 && !entry.barred;
+            let Some(entry) = self.entries[slot as usize].as_mut().filter(needs) else {
                 continue;
             };
             entry.priority = self.priorities.of(entry.actor, rng);
@@ -284,7 +325,8 @@ impl Standing {
         self.undrawn = undrawn;
     }
 
-    fn highest(&mut self) -> Option<u32> {
+    /// The event with the highest priority of those that count.
+    pub(super) fn highest(&mut self) -> Option<u32> {
         if self.ranked.len() > 64 + 4 * self.entries.len() {
             let slots = 0..self.entries.len() as u32;
             let all = slots.filter_map(|slot| Some((self.entry(slot)?.priority, slot)));
@@ -300,7 +342,8 @@ impl Standing {
     }
 
     fn has(&self, slot: u32, priority: u64) -> bool {
-        self.entry(slot).is_some_and(|entry| entry.priority == priority)
+        self.entry(slot)
+            .is_some_and(|entry| entry.priority == priority && !entry.barred)
     }
 
     fn entry(&self, slot: u32) -> Option<&Entry> {

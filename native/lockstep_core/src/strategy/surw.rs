@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::actors::Actors;
-use super::priorities::DRAWN;
 use super::search::{Rule, Search};
-use super::{Candidate, Candidates, Lineage, Object, Profile};
+use super::standing::Standing;
+use super::{Candidates, Lineage, Object, Profile};
 use crate::rng::Rng;
 
 /// Selectively uniform random walk (Zhao, Wolff, Mathur, Roychoudhury, ASPLOS 2025).
@@ -23,8 +23,10 @@ pub struct Surw {
     places: Actors<Option<usize>>,
     by_lineage: BTreeMap<Lineage, usize>,
     known: Vec<Known>,
-    /// Who can act now, in the order of the candidates.
-    present: Vec<Present>,
+    /// Who can act now, in the order of the priorities; those who are blocked are barred.
+    standing: Standing,
+    /// What is known of the events, by slot.
+    events: Vec<Event>,
     /// Who does the next interesting event.
     intended: Option<usize>,
     /// Who was to do one and had to let others go first.
@@ -36,18 +38,16 @@ pub struct Surw {
 struct Known {
     /// How many interesting events it has still to do, with all whom it has still to bring into being.
     left: u64,
-    /// That of its event; 0 is none.
-    priority: u64,
     blocked: bool,
-    /// What its last event acts upon, and whether that is interesting.
-    object: Object,
-    interesting: bool,
+    /// Where its last event is, or was.
+    slot: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Present {
+#[derive(Debug, Clone, Copy, Default)]
+struct Event {
+    /// That of its actor.
     place: usize,
-    event: Candidate,
+    interesting: bool,
 }
 
 impl Surw {
@@ -67,7 +67,8 @@ impl Surw {
             places: Actors::default(),
             by_lineage: BTreeMap::new(),
             known: Vec::new(),
-            present: Vec::new(),
+            standing: Standing::local_first(),
+            events: Vec::new(),
             intended: None,
             blocked: Vec::new(),
         }
@@ -93,26 +94,32 @@ impl Surw {
 
     /// Finds out who can act.
     fn meet(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) {
-        self.present.clear();
-        for index in 0..candidates.len() {
-            let actor = candidates.actor(index);
+        self.standing.refresh(candidates);
+        for number in 0..self.standing.news().len() {
+            let slot = self.standing.news()[number];
+            let Some((actor, event)) = self.standing.event(slot) else {
+                continue;
+            };
             let place = self.places.of(actor).unwrap_or_else(|| {
-                let place = self.introduce(candidates, index, rng);
+                let place = self.introduce(candidates, slot, rng);
                 *self.places.of(actor) = Some(place);
                 place
             });
-            let event = candidates.get(index);
-            if self.known[place].object != event.object {
-                self.known[place].object = event.object;
-                self.known[place].interesting = self.concerns(candidates, event.object);
+            let interesting = self.concerns(candidates, event.object);
+            self.events
+                .resize(self.events.len().max(slot as usize + 1), Event::default());
+            self.events[slot as usize] = Event { place, interesting };
+            self.known[place].slot = slot;
+            if self.known[place].blocked {
+                self.standing.bar(slot);
             }
-            self.present.push(Present { place, event });
         }
     }
 
     /// Takes the events of an actor that is new from what its parent has still to do. An intention may go over to it, as
     /// often as its share of the events is.
-    fn introduce(&mut self, candidates: &Candidates<'_>, index: usize, rng: &mut Rng) -> usize {
+    fn introduce(&mut self, candidates: &Candidates<'_>, slot: u32, rng: &mut Rng) -> usize {
+        let index = candidates.index(slot).unwrap_or(0);
         let lineage = candidates.lineage(index);
         if let Some(&place) = self.by_lineage.get(&lineage) {
             return place;
@@ -130,10 +137,8 @@ impl Surw {
         self.by_lineage.insert(lineage, place);
         self.known.push(Known {
             left: weight.unwrap_or(1),
-            priority: 0,
             blocked: false,
-            object: Object::Local,
-            interesting: false,
+            slot: 0,
         });
         place
     }
@@ -153,64 +158,50 @@ impl Surw {
 
     /// Draws who does the next interesting event. Whoever is about to do one has at least one to do, whatever the profile
     /// says.
-    fn intend(&self, rng: &mut Rng) -> usize {
-        let weight = |&Present { place, .. }: &Present| {
-            let known = &self.known[place];
-            known.left.max(u64::from(known.interesting))
-        };
-        let mut drawn = below(rng, self.present.iter().map(weight).sum());
-        for present in &self.present {
-            if drawn < weight(present) {
-                return present.place;
+    fn intend(&self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
+        let event = |index| self.events[candidates.slot(index) as usize];
+        let weight = |event: Event| self.known[event.place].left.max(u64::from(event.interesting));
+        let all = || (0..candidates.len()).map(event);
+        let mut drawn = below(rng, all().map(weight).sum());
+        for event in all() {
+            if drawn < weight(event) {
+                return event.place;
             }
-            drawn -= weight(present);
+            drawn -= weight(event);
         }
         unreachable!("what is drawn is below the sum of the weights")
     }
 
-    /// The place of the candidate with the highest priority, among those that are not blocked; of the interesting ones,
-    /// only that which is intended counts if there is an intention.
-    fn highest(&self, intended: Option<usize>) -> Option<usize> {
-        let eligible = |&index: &usize| {
-            let place = self.present[index].place;
-            let known = &self.known[place];
-            !known.blocked && (intended.is_none() || !known.interesting || intended == Some(place))
-        };
-        let priority = |&index: &usize| self.known[self.present[index].place].priority;
-        (0..self.present.len()).filter(eligible).max_by_key(priority)
-    }
-
-    /// The highest of all, or of those that may come before what is intended if that would be an interesting one: those
-    /// above it are then blocked. None if all are.
-    fn choose(&mut self, rng: &mut Rng) -> Option<usize> {
-        for present in &self.present {
-            let known = &mut self.known[present.place];
-            if known.priority == 0 && !known.blocked {
-                known.priority = rng.next_u64() | DRAWN;
+    /// The slot of the highest event, except that an interesting one must be what is intended: those above it that are
+    /// not are blocked. None if all are.
+    fn choose(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> Option<u32> {
+        self.standing.draw(rng);
+        while let Some(slot) = self.standing.highest() {
+            let Event { place, interesting } = self.events[slot as usize];
+            if !interesting {
+                return Some(slot);
             }
-        }
-        let first = self.highest(None)?;
-        if !self.known[self.present[first].place].interesting {
-            return Some(first);
-        }
-        let intended = self.intended.unwrap_or_else(|| self.intend(rng));
-        self.intended = Some(intended);
-        let chosen = self.highest(Some(intended));
-        let least = chosen.map_or(0, |index| self.known[self.present[index].place].priority);
-        for &Present { place, .. } in &self.present {
-            let known = &mut self.known[place];
-            if known.interesting && place != intended && !known.blocked && known.priority > least {
-                known.blocked = true;
-                self.blocked.push(place);
+            let intended = self.intended.unwrap_or_else(|| self.intend(candidates, rng));
+            self.intended = Some(intended);
+            if place == intended {
+                return Some(slot);
             }
+            self.known[place].blocked = true;
+            self.blocked.push(place);
+            self.standing.bar(slot);
         }
-        chosen
+        None
     }
 
     fn unblock(&mut self) {
         self.intended = None;
-        for place in self.blocked.drain(..) {
-            self.known[place].blocked = false;
+        for place in std::mem::take(&mut self.blocked) {
+            let known = &mut self.known[place];
+            known.blocked = false;
+            // Somebody else may be there now.
+            if self.events[known.slot as usize].place == place {
+                self.standing.admit(known.slot);
+            }
         }
     }
 }
@@ -218,16 +209,12 @@ impl Surw {
 impl Rule for Surw {
     fn pick(&mut self, candidates: &Candidates<'_>, rng: &mut Rng) -> usize {
         self.meet(candidates, rng);
-        let local = |present: &Present| present.event.object == Object::Local;
-        if let Some(index) = self.present.iter().position(local) {
-            return index;
-        }
-        loop {
-            if let Some(index) = self.choose(rng) {
-                return index;
-            }
+        let local = self.standing.first_local();
+        let slot = local.or_else(|| self.choose(candidates, rng)).or_else(|| {
             self.unblock();
-        }
+            self.choose(candidates, rng)
+        });
+        slot.and_then(|slot| candidates.index(slot)).unwrap_or(0)
     }
 
     fn ran(&mut self, candidates: &Candidates<'_>, index: usize, rng: &mut Rng) {
@@ -235,29 +222,17 @@ impl Rule for Surw {
             self.meet(candidates, rng);
         }
         // In the tail there are some whom this does not know.
-        let Some(place) = *self.places.of(candidates.actor(index)) else {
-            return;
-        };
-        let done = candidates.get(index);
-        let interesting = match self.known[place].object == done.object {
-            true => self.known[place].interesting,
-            false => self.concerns(candidates, done.object),
-        };
-        if interesting {
+        if let Some(&Event {
+            place,
+            interesting: true,
+        }) = self.events.get(candidates.slot(index) as usize)
+        {
             self.known[place].left = self.known[place].left.saturating_sub(1);
             if self.intended == Some(place) {
                 self.unblock();
             }
         }
-        self.known[place].priority = 0;
-        if done.object == Object::Local {
-            return;
-        }
-        for present in &self.present {
-            if present.event.conflicts(&done) {
-                self.known[present.place].priority = 0;
-            }
-        }
+        self.standing.redraw_conflicting(candidates, index);
     }
 
     fn held_back(&mut self, candidates: &Candidates<'_>, index: usize) {
