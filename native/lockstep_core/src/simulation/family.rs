@@ -3,7 +3,7 @@
 //! The numbers of processes depend on the order in which they happen to be started. Which child of which parent a
 //! process is does not, as far as the parent does the same in both schedules. Computed only where a strategy asks.
 
-use super::View;
+use super::view::View;
 use crate::ids::{NodeId, ProcessId, RefId, Symbol};
 use crate::op::Target;
 use crate::strategy::{Actor, Lineage, Object};
