@@ -1,12 +1,15 @@
 //! The state machine: one run of a cluster.
 
 mod cluster;
+mod config;
 mod connections;
 mod ended;
 mod family;
 mod flow;
+mod misuse;
 mod offer;
 mod onlooker;
+mod outcome;
 mod perform;
 mod queries;
 mod queue;
@@ -17,19 +20,23 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub use self::config::Config;
 use self::ended::JustEnded;
 use self::family::Family;
+pub use self::misuse::Misuse;
 pub use self::offer::{Offer, Offered};
 use self::onlooker::Onlooker;
+pub use self::outcome::Outcome;
+pub use self::queries::{Activity, Load};
 use self::queue::Queue;
 use crate::causality::{Causality, Cause};
 use crate::choices::{Choices, Decision};
 use crate::clock::{Clock, Deadline, Micros};
 use crate::connection::Pair;
 use crate::explorer::Explorer;
-use crate::ids::{CONTROL, MAIN, MessageId, NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Network, Node};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Scope, Target, Wait};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Target, Wait};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::Strategy;
@@ -47,35 +54,6 @@ const NET_TICK_TIME: Micros = 60_000_000;
 /// How many of the next deadlines are offered to whoever chooses the length of a stall.
 const UPCOMING: usize = 8;
 
-/// The settings of a run. Times are virtual microseconds.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The seed of the program's own randomness.
-    pub seed: u64,
-    /// The run ends with [`Outcome::StepLimit`] after so many steps.
-    pub max_steps: u64,
-    /// The run ends with [`Outcome::TimeLimit`] when the clock passes this.
-    pub max_virtual_time: Micros,
-    /// How long a process may be held back at most; 0 for never.
-    pub max_stall: Micros,
-    /// How long a message between nodes may be under way at most.
-    pub max_latency: Micros,
-    /// Whether a message on one node, too, is delivered in a step of its own.
-    pub async_delivery: bool,
-    /// Whether all that goes from one node to another arrives in the order it was sent.
-    pub node_order: bool,
-    /// Whether the run goes on after the main process until nothing can happen any more.
-    pub quiescence: bool,
-    /// Whether any process that crashes fails the run.
-    pub fail_on_crash: bool,
-    /// Whether a process that waits for ever at the end fails the run.
-    pub fail_on_blocked: bool,
-    /// Whether events and choices are kept.
-    pub record: bool,
-    /// The control node's name.
-    pub control: String,
-}
-
 /// Whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -85,84 +63,6 @@ pub enum Next {
     Choose,
     /// The run is over; see [`Simulation::outcome`].
     Over,
-}
-
-/// A call that does not fit the state of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misuse {
-    /// The run is over.
-    Ended,
-    /// It is another process's turn.
-    NotYourTurn,
-    /// There is no such process.
-    UnknownProcess,
-    /// An argument is out of range.
-    BadArgument(&'static str),
-    /// Who looks on does nothing else, and nobody else looks on.
-    OnlyLooks,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// As it should.
-    Done,
-    /// Nothing could happen any more, and the main process had not returned.
-    Deadlock,
-    /// Too many steps.
-    StepLimit,
-    /// Too much virtual time.
-    TimeLimit,
-    /// A process crashed, and [`Config::fail_on_crash`] is set.
-    Crashed(ProcessId),
-    /// A process waits for ever, and [`Config::fail_on_blocked`] is set.
-    Blocked,
-    /// A process ended without having announced it.
-    Lost(ProcessId),
-    /// Something was seen that must not be.
-    Violated,
-    /// The replayed choice log does not fit from this choice on.
-    Diverged(u64),
-    /// All that could still happen has been seen in other runs: see [`Explorer`].
-    Abandoned,
-    /// What could happen is not what could happen in an earlier run with the same choices: see [`Explorer`].
-    Strange,
-}
-
-/// What a process is doing between two steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activity {
-    /// It is its turn.
-    Running,
-    /// It could go on.
-    Runnable,
-    /// It waits for messages.
-    Waiting,
-    /// Another process keeps it from going on.
-    Suspended,
-}
-
-/// How much a run holds at one moment: what has ended must not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Load {
-    /// Processes that are not gone.
-    pub processes: usize,
-    /// Events that can happen.
-    pub ready: usize,
-    /// Points in time that something waits for.
-    pub deadlines: usize,
-    /// Pairs of processes with something under way between them.
-    pub channels: usize,
-    /// Timers.
-    pub timers: usize,
-    /// Aliases.
-    pub aliases: usize,
-    /// Registered names.
-    pub names: usize,
-    /// Links and monitors, each counted at both its ends.
-    pub ties: usize,
-    /// Who watches nodes.
-    pub watchers: usize,
 }
 
 /// An event that can happen now.
@@ -403,66 +303,6 @@ impl Simulation {
         }
     }
 
-    /// Checks that it is a process's turn.
-    pub fn check_turn(&self, me: ProcessId) -> Result<(), Misuse> {
-        match self.turn {
-            _ if self.outcome.is_some() => Err(Misuse::Ended),
-            Turn::Of(process) if process == me => Ok(()),
-            _ if me.0 as usize >= self.processes.len() => Err(Misuse::UnknownProcess),
-            _ => Err(Misuse::NotYourTurn),
-        }
-    }
-
-    /// Checks that an operation speaks only of what there is.
-    fn check_op(&self, op: &Op) -> Result<(), Misuse> {
-        match op {
-            Op::Link(process)
-            | Op::Unlink(process)
-            | Op::Signal(process, _)
-            | Op::Lead(process)
-            | Op::Register(_, process)
-            | Op::Look(Some(process))
-            | Op::Suspend { process, .. }
-            | Op::Resume(process) => self.check_process(*process),
-            Op::Send(target)
-            | Op::SendIfConnected(target)
-            | Op::Monitor { target, .. }
-            | Op::StartTimer { target, .. } => match target {
-                Target::Process(process) => self.check_process(*process),
-                Target::Name(node, _) => self.check_node(*node),
-                Target::Alias(_) => Ok(()),
-            },
-            Op::Pause(process, _) => self.check_process(*process),
-            Op::Spawn { node, .. }
-            | Op::StopNode(node)
-            | Op::CrashNode { node, .. }
-            | Op::PauseNode(node, _)
-            | Op::Configure(node, _)
-            | Op::Connect(node, _)
-            | Op::MonitorNode { node, .. } => self.check_node(*node),
-            Op::Partition(groups, _) => groups.iter().flatten().try_for_each(|&node| self.check_node(node)),
-            Op::CutOneWay { from, to, .. } | Op::Release { from, to } => {
-                from.iter().chain(to).try_for_each(|&node| self.check_node(node))
-            }
-            Op::Join(a, b)
-            | Op::Disconnect(a, b)
-            | Op::SetLatency {
-                between: Some((a, b)), ..
-            }
-            | Op::Heal(Scope::Between(a, b)) => self.check_node(*a).and(self.check_node(*b)),
-            Op::Heal(Scope::Node(node)) => self.check_node(*node),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_node(&self, node: NodeId) -> Result<(), Misuse> {
-        if usize::from(node.0) < self.network.nodes.len() {
-            Ok(())
-        } else {
-            Err(Misuse::BadArgument("no such node"))
-        }
-    }
-
     /// Begins to wait; answers at once where there is nothing to wait for.
     fn wait(&mut self, me: ProcessId, wait: Wait) -> Option<Next> {
         let now = self.clock.now();
@@ -551,33 +391,6 @@ impl Simulation {
                 }
             }
         }
-    }
-
-    fn limit(&mut self) -> Option<Outcome> {
-        if !self.advance() {
-            return Some(self.quiet());
-        }
-        match () {
-            () if self.steps >= self.config.max_steps => Some(Outcome::StepLimit),
-            () if self.clock.now() > self.config.max_virtual_time => Some(Outcome::TimeLimit),
-            () => None,
-        }
-    }
-
-    /// Nothing can happen any more.
-    fn quiet(&self) -> Outcome {
-        if self.alive(MAIN) {
-            Outcome::Deadlock
-        } else if self.config.fail_on_blocked && self.somebody_waits() {
-            Outcome::Blocked
-        } else {
-            Outcome::Done
-        }
-    }
-
-    fn somebody_waits(&self) -> bool {
-        let mut living = self.processes.iter().zip(0..).filter(|(process, _)| process.is_some());
-        living.any(|(_, number)| !self.daemons.contains(&ProcessId(number)))
     }
 
     /// Lets time pass until something can happen; false when nothing ever will.

@@ -1,6 +1,6 @@
 //! Questions about the state of a run. None of them is a step.
 
-use super::{Activity, Load, Outcome, Simulation, Turn};
+use super::{Outcome, Simulation, Turn};
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::Network;
@@ -9,6 +9,42 @@ use crate::process::State;
 use crate::rng::Rng;
 use crate::strategy::{Profile, Trail};
 use crate::trace::{Event, Place};
+
+/// What a process is doing between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It is its turn.
+    Running,
+    /// It could go on.
+    Runnable,
+    /// It waits for messages.
+    Waiting,
+    /// Another process keeps it from going on.
+    Suspended,
+}
+
+/// How much a run holds at one moment: what has ended must not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Processes that are not gone.
+    pub processes: usize,
+    /// Events that can happen.
+    pub ready: usize,
+    /// Points in time that something waits for.
+    pub deadlines: usize,
+    /// Pairs of processes with something under way between them.
+    pub channels: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Aliases.
+    pub aliases: usize,
+    /// Registered names.
+    pub names: usize,
+    /// Links and monitors, each counted at both its ends.
+    pub ties: usize,
+    /// Who watches nodes.
+    pub watchers: usize,
+}
 
 impl Simulation {
     /// How the run ended, if it has.

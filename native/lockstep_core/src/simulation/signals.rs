@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::connections::Way;
-use super::{Due, Misuse, Outcome, Ready, Simulation, Turn};
+use super::{Due, Ready, Simulation, Turn};
 use crate::causality::Thing;
 use crate::ids::{MAIN, MessageId, NodeId, ProcessId, RefId};
 use crate::network::{Channel, ChannelKey, ChannelState, Content, Network, Packet};
@@ -774,23 +774,5 @@ impl Simulation {
         }
         self.network.waiters.retain(|&(_, _, waiter, _)| waiter != me);
         self.aliases.retain(|_, alias| alias.owner != me);
-    }
-
-    /// Whether the run ends with this process.
-    fn judge_end(&mut self, me: ProcessId, class: ExitClass, stopped: bool) {
-        if me == MAIN && !self.config.quiescence && !self.config.fail_on_blocked {
-            self.outcome = Some(Outcome::Done);
-        } else if me != MAIN && self.config.fail_on_crash && class == ExitClass::Crash && !stopped {
-            self.outcome = Some(Outcome::Crashed(me));
-        }
-    }
-
-    /// Checks that a process is one of this run, dead or alive.
-    pub fn check_process(&self, process: ProcessId) -> Result<(), Misuse> {
-        if (process.0 as usize) < self.homes.len() {
-            Ok(())
-        } else {
-            Err(Misuse::UnknownProcess)
-        }
     }
 }

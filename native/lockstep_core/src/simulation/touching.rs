@@ -1,12 +1,12 @@
 //! What each event touches, for [`Causality`](crate::causality::Causality), and who chooses among the events where all
 //! interleavings are run.
 
-use super::{MAIN, Ready, Simulation};
+use super::{Ready, Simulation};
 use crate::causality::{Cause, Thing};
 use crate::choices::Decision;
 use crate::clock::Micros;
 use crate::explorer::{Choice, Explorer};
-use crate::ids::{NodeId, ProcessId, RefId};
+use crate::ids::{MAIN, NodeId, ProcessId, RefId};
 use crate::network::Network;
 use crate::op::{ExitClass, Op, Target, Wait};
 use crate::process::{Process, State};
