@@ -1,7 +1,8 @@
 //! Operations on the cluster: nodes and what is done to the network between them.
 
 use super::connections::Way;
-use super::{Due, Misuse, Ready, Simulation, Timer};
+use super::due::Due;
+use super::{Misuse, Ready, Simulation, Timer};
 use crate::clock::Micros;
 use crate::connection::{Cut, Pair};
 use crate::ids::{CONTROL, NodeId, ProcessId, RefId, Symbol};
@@ -476,16 +477,5 @@ impl Simulation {
             .set(self.clock.now().saturating_add(time), Due::Thaw(process));
         self.begin_pause(process);
         Grant::Done
-    }
-
-    pub(super) fn living_on(&self, on: impl Fn(NodeId) -> bool) -> Vec<ProcessId> {
-        let all = self
-            .homes
-            .iter()
-            .zip(0..)
-            .map(|(&home, number)| (home, ProcessId(number)));
-        all.filter(|&(home, process)| on(home) && self.alive(process))
-            .map(|(_, process)| process)
-            .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Connections between nodes: how they come about, how they are lost, and who is told.
 
-use super::{Due, Ready, Simulation};
+use super::due::Due;
+use super::{Ready, Simulation};
 use crate::causality::Thing;
 use crate::clock::Micros;
 use crate::connection::{Closing, ConnectionNumber, Cut, End, Pair, SETUP_TIME, SetUp};

@@ -3,14 +3,17 @@
 mod cluster;
 mod config;
 mod connections;
+mod due;
 mod ended;
 mod family;
 mod flow;
+mod mailbox;
 mod misuse;
 mod offer;
 mod onlooker;
 mod outcome;
 mod perform;
+mod processes;
 mod queries;
 mod queue;
 mod signals;
@@ -21,6 +24,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use self::config::Config;
+use self::due::Due;
 use self::ended::JustEnded;
 use self::family::Family;
 pub use self::misuse::Misuse;
@@ -36,7 +40,7 @@ use crate::connection::Pair;
 use crate::explorer::Explorer;
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Network, Node};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Target, Wait};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Target};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::Strategy;
@@ -75,22 +79,6 @@ enum Ready {
     Connect(Pair),
     /// The first hears that the second has closed their connection.
     Close(NodeId, NodeId),
-}
-
-/// What happens by itself when its time comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Wake(ProcessId),
-    Release(ProcessId),
-    Arrive(ChannelKey),
-    Fire(RefId),
-    /// The first gives the second up.
-    Tick(NodeId, NodeId),
-    SetUp(Pair),
-    SetUpFails(Pair),
-    Close(NodeId, NodeId),
-    /// The pause of a process is over.
-    Thaw(ProcessId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,65 +271,6 @@ impl Simulation {
         Ok(self.decide())
     }
 
-    /// Takes what has been delivered to `me`; not a step.
-    pub fn fetch(&mut self, me: ProcessId) -> Result<Vec<Item>, Misuse> {
-        self.check_turn(me)?;
-        Ok(self.take_inbox(me))
-    }
-
-    /// Marks a process that serves the others; not a step.
-    pub fn set_daemon(&mut self, process: ProcessId) {
-        self.daemons.insert(process);
-    }
-
-    /// Marks a process that owns something shared: its end concerns all who touch that. Not a step.
-    pub fn set_owner(&mut self, process: ProcessId) {
-        let new = self.living(process).filter(|entry| !entry.owner);
-        if let Some(entry) = new {
-            entry.owner = true;
-            self.queue.touch(Ready::Run(process));
-        }
-    }
-
-    /// Begins to wait; answers at once where there is nothing to wait for.
-    fn wait(&mut self, me: ProcessId, wait: Wait) -> Option<Next> {
-        let now = self.clock.now();
-        let process = self.expect(me);
-        match wait {
-            Wait::Forever => process.receive_until = None,
-            Wait::Lazily(time) => process.receive_until = Some(now.saturating_add(time)),
-            Wait::For(time) => process.receive_until = Some(now.saturating_add(time)),
-            Wait::Poll => process.receive_until = Some(now),
-            Wait::Rest | Wait::Expired => {}
-        }
-        // What has come when the time was up has been looked at: nothing more is waited for.
-        let polled = std::mem::take(&mut process.polled);
-        if polled && wait == Wait::Rest && process.inbox.is_empty() {
-            let grant = self.perform(me, Op::Receive(Wait::Rest));
-            return Some(Next::Go(me, grant));
-        }
-        // A message that is there already can be taken without a choice: receiving it commutes with all else. Whether it
-        // is there when nobody waits for it does not.
-        let until = process.receive_until;
-        if !process.inbox.is_empty() && until.is_none_or(|until| until > now) {
-            let grant = self.perform(me, Op::Receive(wait));
-            return Some(Next::Go(me, grant));
-        }
-        match until {
-            Some(until) if until <= now => self.enable(me, Op::Receive(wait)),
-            until => {
-                process.state = State::Waiting;
-                if let (Wait::Lazily(_), Some(until)) = (wait, until) {
-                    self.lazy.insert((until, me));
-                    return None;
-                }
-                let deadline = until.map(|until| self.clock.set(until, Due::Wake(me)));
-                self.expect(me).deadline = deadline;
-            }
-        }
-        None
-    }
-
     /// Puts a process in the queue: in front, so that it goes on unless disturbed, or behind the others.
     fn enable(&mut self, me: ProcessId, op: Op) {
         let front = !matches!(op, Op::Yield | Op::Receive(_));
@@ -390,71 +319,6 @@ impl Simulation {
                     self.held = Some((process, grant));
                 }
             }
-        }
-    }
-
-    /// Lets time pass until something can happen; false when nothing ever will.
-    fn advance(&mut self) -> bool {
-        loop {
-            while let Some(due) = self.clock.pop_due() {
-                self.come_due(due);
-            }
-            self.wake_lazy();
-            if self.config.node_order {
-                self.activate_held();
-            }
-            let late = self.clock.now() > self.config.max_virtual_time;
-            if late || !self.queue.is_empty() || !self.doomed.is_empty() {
-                return true;
-            }
-            if !self.clock.jump() {
-                return false;
-            }
-            self.causality.jump(self.clock.now());
-        }
-    }
-
-    fn come_due(&mut self, due: Due) {
-        match due {
-            Due::Wake(process) => self.wake(process),
-            Due::Release(process) => {
-                if let State::Stalled(op) = std::mem::replace(&mut self.expect(process).state, State::Running) {
-                    self.release(process, op);
-                }
-            }
-            Due::Arrive(key) => self.activate(key),
-            Due::Fire(reference) => self.fire_due(reference),
-            Due::Tick(at, other) => self.tick(at, other),
-            Due::SetUp(pair) => self.set_up_arrives(pair),
-            Due::SetUpFails(pair) => self.fail_set_up(pair),
-            Due::Close(at, other) => self.close_arrives(at, other),
-            Due::Thaw(process) => self.end_pause(process),
-        }
-    }
-
-    /// Whoever waits for the clock to get to where it is now by itself has waited long enough.
-    fn wake_lazy(&mut self) {
-        let now = self.clock.now();
-        while let Some(&(until, process)) = self.lazy.first().filter(|(until, _)| *until <= now) {
-            self.lazy.remove(&(until, process));
-            let waits = |entry: &Process| entry.state == State::Waiting && entry.deadline.is_none();
-            if self
-                .get(process)
-                .is_some_and(|entry| waits(entry) && entry.receive_until == Some(until))
-            {
-                self.wake(process);
-            }
-        }
-    }
-
-    /// The time of a receive is up.
-    fn wake(&mut self, process: ProcessId) {
-        let entry = self.expect(process);
-        if entry.is_suspended() {
-            entry.deadline = None;
-            entry.expired = true;
-        } else {
-            self.release(process, Op::Receive(Wait::Rest));
         }
     }
 
@@ -537,61 +401,6 @@ impl Simulation {
         // One that has killed itself still has to send itself the reason; its next step is its last.
         let goes_on = matches!(grant, Grant::Ended | Grant::Sent(..)) || !self.is_ending(process);
         goes_on.then_some((process, grant))
-    }
-
-    fn create(&mut self, parent: Option<ProcessId>, node: NodeId, state: State) -> ProcessId {
-        let process = ProcessId(self.processes.len() as u32);
-        let mut entry = Process::new(node);
-        entry.frozen = self.network.node(node).paused.is_some();
-        let ready = state != State::Unborn && !entry.frozen;
-        entry.state = state;
-        self.processes.push(Some(Box::new(entry)));
-        self.homes.push(node);
-        self.family.born(parent);
-        self.causality.enabled(process);
-        self.labels.push(None);
-        if ready {
-            self.queue.push_back(Ready::Run(process));
-        }
-        process
-    }
-
-    /// A living process; callers know that it lives.
-    fn expect(&mut self, process: ProcessId) -> &mut Process {
-        self.processes[process.0 as usize]
-            .as_deref_mut()
-            .expect("the process is alive")
-    }
-
-    fn living(&mut self, process: ProcessId) -> Option<&mut Process> {
-        self.processes.get_mut(process.0 as usize)?.as_deref_mut()
-    }
-
-    fn is_ending(&self, process: ProcessId) -> bool {
-        self.get(process)
-            .is_some_and(|entry| matches!(entry.state, State::Ending(_)))
-    }
-
-    fn get(&self, process: ProcessId) -> Option<&Process> {
-        self.processes.get(process.0 as usize)?.as_deref()
-    }
-
-    fn home(&self, process: ProcessId) -> NodeId {
-        self.homes[process.0 as usize]
-    }
-
-    /// The node of whoever is reached under an address. A reference's number begins with one more than that of the
-    /// process that made it.
-    fn home_of(&self, target: Target) -> NodeId {
-        match target {
-            Target::Process(process) => self.home(process),
-            Target::Name(node, _) => node,
-            Target::Alias(reference) => {
-                let maker = (reference.0 >> 32).checked_sub(1);
-                let home = maker.and_then(|maker| self.homes.get(maker as usize));
-                home.copied().unwrap_or(CONTROL)
-            }
-        }
     }
 
     fn next_message(&mut self) -> MessageId {

@@ -1,12 +1,13 @@
 //! Carrying out an announced operation, now that its turn has come.
 
 use super::connections::Way;
-use super::{Alias, Due, Ready, Simulation, Timer};
+use super::due::Due;
+use super::{Alias, Ready, Simulation, Timer};
 use crate::causality::Thing;
 use crate::clock::Micros;
 use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{Content, Network};
-use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target, Wait};
+use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target};
 use crate::process::{Requested, State};
 use crate::strategy::Object;
 use crate::trace::Kind;
@@ -207,26 +208,6 @@ impl Simulation {
         self.post_to(me, to, node, id, Content::Message(to), true);
         self.has_sent(me, node);
         Grant::Parked(id)
-    }
-
-    fn receive(&mut self, me: ProcessId, wait: Wait) -> Grant {
-        let now = self.clock.now();
-        let process = self.expect(me);
-        // Whoever gets to run only after its time is up has timed out, whatever has arrived meanwhile.
-        let late = wait == Wait::Rest && process.receive_until.is_some_and(|until| until < now);
-        let items = match wait {
-            _ if late => Vec::new(),
-            Wait::Expired => Vec::new(),
-            _ => self.take_inbox(me),
-        };
-        if items.is_empty() {
-            self.expect(me).receive_until = None;
-            return self.told(me, Kind::Timeout, 0, 0, Grant::TimedOut);
-        }
-        let is_up = self.is_up(me, wait);
-        self.expect(me).polled = is_up;
-        let count = items.len() as u64;
-        self.told(me, Kind::Receive, count, 0, Grant::Items(items))
     }
 
     fn spawn(
@@ -505,21 +486,6 @@ impl Simulation {
             let left = self.expect(me).drop_aliased(reference);
             self.causality.left(me, &left);
         }
-    }
-
-    /// Takes what has been delivered. An alias for one message has ended when that is looked at.
-    pub(super) fn take_inbox(&mut self, me: ProcessId) -> Vec<Item> {
-        let process = self.expect(me);
-        let items = std::mem::take(&mut process.inbox);
-        self.choices.looked(me);
-        self.causality.fetched(me);
-        for (alias, _) in std::mem::take(&mut self.expect(me).aliased) {
-            if self.aliases.get(&alias).is_some_and(|alias| alias.used) {
-                self.aliases.remove(&alias);
-                self.unwatch(me, alias);
-            }
-        }
-        items
     }
 
     /// Takes a monitor back, and the alias that ends with it; whether there was one.

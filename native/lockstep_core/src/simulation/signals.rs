@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::connections::Way;
-use super::{Due, Ready, Simulation, Turn};
+use super::due::Due;
+use super::{Ready, Simulation, Turn};
 use crate::causality::Thing;
 use crate::ids::{MAIN, MessageId, NodeId, ProcessId, RefId};
 use crate::network::{Channel, ChannelKey, ChannelState, Content, Network, Packet};
-use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target, Wait};
+use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target};
 use crate::process::{Process, State};
 use crate::trace::Kind;
 
@@ -644,20 +645,6 @@ impl Simulation {
     /// A link breaks at once, with a reason of the core's own.
     pub(super) fn exit_by_link(&mut self, from: ProcessId, to: ProcessId, reason: SystemReason) {
         self.deliver_exit(from, to, true, ExitClass::Crash, Death::System(reason));
-    }
-
-    /// Puts something in a mailbox and wakes its owner if it waits.
-    pub(super) fn drop_in(&mut self, to: ProcessId, item: Item) {
-        self.touch(Thing::Mailbox(to), true);
-        self.causality.arrived(to);
-        let process = self.expect(to);
-        process.inbox.push(item);
-        if process.state == State::Waiting && !process.is_suspended() {
-            if let Some(deadline) = process.deadline.take() {
-                self.clock.cancel(deadline);
-            }
-            self.release(to, Op::Receive(Wait::Rest));
-        }
     }
 
     fn release_from_queue(&mut self, process: ProcessId) {

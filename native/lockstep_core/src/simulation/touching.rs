@@ -1,16 +1,15 @@
 //! What each event touches, for [`Causality`](crate::causality::Causality), and who chooses among the events where all
 //! interleavings are run.
 
-use super::{Ready, Simulation};
+use super::{Outcome, Ready, Simulation};
 use crate::causality::{Cause, Thing};
 use crate::choices::Decision;
 use crate::clock::Micros;
 use crate::explorer::{Choice, Explorer};
 use crate::ids::{MAIN, NodeId, ProcessId, RefId};
 use crate::network::Network;
-use crate::op::{ExitClass, Op, Target, Wait};
+use crate::op::{ExitClass, Op, Target};
 use crate::process::{Process, State};
-use crate::simulation::Outcome;
 use crate::strategy::{Actor, Lineage, Object};
 
 /// An event of the network: what connects, and what closes.
@@ -83,12 +82,6 @@ impl Simulation {
         };
         self.causality.begin(actor, cause);
         self.touch(Thing::World, true);
-    }
-
-    /// Whether a receive does not wait any longer: then it matters whether something arrives before it or after it.
-    pub(super) fn is_up(&self, process: ProcessId, wait: Wait) -> bool {
-        let until = self.get(process).and_then(|entry| entry.receive_until);
-        matches!(wait, Wait::Poll | Wait::Expired) || until.is_some_and(|until| until <= self.clock.now())
     }
 
     /// What is sent by the event that is happening comes after it.
