@@ -469,6 +469,14 @@ impl Op {
 }
 
 impl Target {
+    /// The process that is addressed by its pid.
+    pub(crate) fn process(self) -> Option<ProcessId> {
+        match self {
+            Target::Process(process) => Some(process),
+            Target::Name(..) | Target::Alias(_) => None,
+        }
+    }
+
     fn object(self) -> Object {
         match self {
             Target::Process(process) => Object::Process(process),

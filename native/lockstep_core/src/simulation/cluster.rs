@@ -2,14 +2,13 @@
 
 use super::connections::Way;
 use super::due::Due;
-use super::{Misuse, Ready, Simulation, Timer};
+use super::{Misuse, Simulation};
 use crate::clock::Micros;
 use crate::connection::{Cut, Pair};
 use crate::ids::{CONTROL, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{Network, Node, Watcher};
 use crate::op::{
-    Death, DownReason, ExitClass, Grant, Item, Latency, NodeEvent, PartitionMode, Refusal, Scope, Setting,
-    SystemReason, Target,
+    Death, DownReason, ExitClass, Grant, Item, Latency, NodeEvent, PartitionMode, Refusal, Scope, Setting, SystemReason,
 };
 use crate::trace::Kind;
 
@@ -286,16 +285,6 @@ impl Simulation {
         }
     }
 
-    /// The timers for names of a node that stops; those for its processes end with them.
-    fn drop_timers_of(&mut self, node: NodeId) {
-        let for_name = |timer: &Timer| matches!(timer.target, Target::Name(home, _) if home == node);
-        let timers = self.timers.iter().filter(|(_, timer)| for_name(timer));
-        let gone: Vec<_> = timers.map(|(&reference, _)| reference).collect();
-        for reference in gone {
-            self.drop_timer(reference);
-        }
-    }
-
     /// Starts a node. It is connected to all others that are up and not cut off, if it is to be.
     pub(super) fn start_node(&mut self, me: ProcessId, name: Symbol, connect: bool) -> Grant {
         let Ok(node) = self.unknown_node(name) else {
@@ -439,33 +428,6 @@ impl Simulation {
             self.activate_held();
         }
         Grant::Done
-    }
-
-    fn put_off_timers(&mut self, node: NodeId) {
-        let mut queue = std::mem::take(&mut self.queue);
-        let of_node = queue.take_all(|ready| match ready {
-            Ready::Fire(reference) => self.timers.get(&reference).map(|timer| self.home_of(timer.target)) == Some(node),
-            _ => false,
-        });
-        self.queue = queue;
-        for ready in of_node {
-            if let Ready::Fire(reference) = ready {
-                self.network.node_mut(node).late.push(reference);
-            }
-        }
-    }
-
-    /// A timer is due; on a node that is paused it fires when that goes on.
-    pub(super) fn fire_due(&mut self, reference: RefId) {
-        let Some(target) = self.timers.get(&reference).map(|timer| timer.target) else {
-            return;
-        };
-        let node = self.home_of(target);
-        if self.network.node(node).paused.is_some() {
-            self.network.node_mut(node).late.push(reference);
-        } else {
-            self.queue.push_back(Ready::Fire(reference));
-        }
     }
 
     pub(super) fn pause(&mut self, me: ProcessId, process: ProcessId, time: Micros) -> Grant {

@@ -9,6 +9,7 @@ mod family;
 mod flow;
 mod mailbox;
 mod misuse;
+mod names;
 mod offer;
 mod onlooker;
 mod outcome;
@@ -18,6 +19,7 @@ mod queries;
 mod queue;
 mod signals;
 mod suspension;
+mod timers;
 mod touching;
 mod view;
 
@@ -33,14 +35,15 @@ use self::onlooker::Onlooker;
 pub use self::outcome::Outcome;
 pub use self::queries::{Activity, Load};
 use self::queue::Queue;
-use crate::causality::{Causality, Cause};
+use self::timers::Timer;
+use crate::causality::Causality;
 use crate::choices::{Choices, Decision};
-use crate::clock::{Clock, Deadline, Micros};
+use crate::clock::{Clock, Micros};
 use crate::connection::Pair;
 use crate::explorer::Explorer;
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Network, Node};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op, Target};
+use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::Strategy;
@@ -112,16 +115,6 @@ impl Alias {
     fn ends_with_monitor(self) -> bool {
         matches!(self.mode, AliasMode::Demonitor | AliasMode::ReplyDemonitor)
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Timer {
-    target: Target,
-    id: MessageId,
-    due: Micros,
-    deadline: Deadline,
-    /// What has started it.
-    cause: Cause,
 }
 
 /// One run.

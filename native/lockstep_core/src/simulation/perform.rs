@@ -1,11 +1,9 @@
 //! Carrying out an announced operation, now that its turn has come.
 
 use super::connections::Way;
-use super::due::Due;
-use super::{Alias, Ready, Simulation, Timer};
+use super::{Alias, Simulation};
 use crate::causality::Thing;
-use crate::clock::Micros;
-use crate::ids::{MessageId, NodeId, ProcessId, RefId, Symbol};
+use crate::ids::{NodeId, ProcessId, RefId};
 use crate::network::{Content, Network};
 use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target};
 use crate::process::{Requested, State};
@@ -18,13 +16,6 @@ fn number(object: Object) -> u64 {
         Object::Shared(number) => number,
         Object::Table { table, entry } => (u64::from(table) << 32) | entry.map_or(0, |entry| u64::from(entry) + 1),
         _ => 0,
-    }
-}
-
-fn process_of(target: Target) -> Option<ProcessId> {
-    match target {
-        Target::Process(process) => Some(process),
-        Target::Name(..) | Target::Alias(_) => None,
     }
 }
 
@@ -81,37 +72,14 @@ impl Simulation {
             }
             Op::Register(name, process) => self.register(me, name, process),
             Op::Unregister(name) => self.unregister(me, name),
-            Op::Whereis(name) => {
-                let home = self.home(me);
-                self.touch(Thing::Name(home, name), false);
-                let found = self.network.node(home).names.get(&name).copied();
-                let number = found.map_or(u64::MAX, |process| u64::from(process.0));
-                self.told(me, Kind::Whereis, u64::from(name.0), number, Grant::Process(found))
-            }
+            Op::Whereis(name) => self.whereis(me, name),
             Op::StartTimer {
                 after,
                 target,
                 reference,
             } => self.start_timer(me, after, target, reference),
-            Op::CancelTimer(reference) => {
-                self.touch(Thing::Timer(reference), true);
-                let left = self.cancel_timer(reference);
-                self.told(
-                    me,
-                    Kind::CancelTimer,
-                    reference.0,
-                    u64::from(left.is_some()),
-                    Grant::Timer(left),
-                )
-            }
-            Op::ReadTimer(reference) => {
-                self.touch(Thing::Timer(reference), false);
-                let left = self
-                    .timers
-                    .get(&reference)
-                    .map(|timer| (self.left(timer.due), timer.id));
-                self.told(me, Kind::ReadTimer, reference.0, 0, Grant::Timer(left))
-            }
+            Op::CancelTimer(reference) => self.cancel_timer(me, reference),
+            Op::ReadTimer(reference) => self.read_timer(me, reference),
             Op::Partition(groups, mode) => {
                 self.touch(Thing::World, true);
                 self.partition(me, &groups, mode)
@@ -404,7 +372,7 @@ impl Simulation {
             }
             Target::Alias(_) => return Grant::Done,
         };
-        if let Some(process) = found.or(process_of(target)) {
+        if let Some(process) = found.or(target.process()) {
             self.touch(Thing::Life(process), false);
         }
         match found {
@@ -468,7 +436,7 @@ impl Simulation {
         self.end_alias(me, reference);
         let watched = self.expect(me).watching.get(&reference).copied();
         self.touch(Thing::Watch(reference), true);
-        if let Some(process) = watched.and_then(process_of) {
+        if let Some(process) = watched.and_then(Target::process) {
             self.touch(Thing::Life(process), false);
         }
         let found = self.unwatch(me, reference);
@@ -545,94 +513,5 @@ impl Simulation {
         self.post(me, to, self.home(to), id, content, true);
         self.has_sent(me, self.home(to));
         Grant::Sent(to, id)
-    }
-
-    fn register(&mut self, me: ProcessId, name: Symbol, process: ProcessId) -> Grant {
-        let home = self.home(me);
-        self.event(Some(me), Kind::Register, u64::from(name.0), u64::from(process.0));
-        self.touch(Thing::Name(home, name), true);
-        self.touch(Thing::Label(process), true);
-        self.touch(Thing::Life(process), false);
-        let free = !self.network.node(home).names.contains_key(&name);
-        let nameless = self.get(process).is_some_and(|entry| entry.name.is_none());
-        if !free || !nameless || !self.alive(process) || self.home(process) != home {
-            return Grant::Refused(Refusal::BadName);
-        }
-        self.network.node_mut(home).names.insert(name, process);
-        self.expect(process).name = Some(name);
-        self.labels[process.0 as usize] = Some(name);
-        Grant::Bool(true)
-    }
-
-    fn unregister(&mut self, me: ProcessId, name: Symbol) -> Grant {
-        let home = self.home(me);
-        self.event(Some(me), Kind::Unregister, u64::from(name.0), 0);
-        self.touch(Thing::Name(home, name), true);
-        match self.network.node_mut(home).names.remove(&name) {
-            Some(process) => {
-                self.touch(Thing::Label(process), true);
-                self.expect(process).name = None;
-                Grant::Bool(true)
-            }
-            None => Grant::Refused(Refusal::BadName),
-        }
-    }
-
-    fn start_timer(&mut self, me: ProcessId, after: Micros, target: Target, reference: RefId) -> Grant {
-        let id = self.next_message();
-        let due = self.clock.now().saturating_add(after);
-        if let Some(process) = process_of(target).filter(|&process| process != me) {
-            self.touch(Thing::Life(process), false);
-        }
-        // A timer for a process that is dead never fires.
-        let wanted = match target {
-            Target::Process(process) => self
-                .living(process)
-                .map(|entry| entry.timers.insert(reference))
-                .is_some(),
-            Target::Name(..) => true,
-            Target::Alias(_) => false,
-        };
-        if wanted {
-            let deadline = self.clock.set(due, Due::Fire(reference));
-            let cause = self.timer_cause(reference);
-            self.timers.insert(
-                reference,
-                Timer {
-                    target,
-                    id,
-                    due,
-                    deadline,
-                    cause,
-                },
-            );
-        }
-        self.told(me, Kind::StartTimer, reference.0, after, Grant::Parked(id))
-    }
-
-    fn cancel_timer(&mut self, reference: RefId) -> Option<(Micros, MessageId)> {
-        let timer = self.drop_timer(reference)?;
-        // The end of a process stops its timers, too.
-        if let Some(process) = process_of(timer.target) {
-            self.touch(Thing::Life(process), false);
-        }
-        Some((self.left(timer.due), timer.id))
-    }
-
-    /// Takes a timer out of the world, whether or not it is due.
-    pub(super) fn drop_timer(&mut self, reference: RefId) -> Option<Timer> {
-        let timer = self.timers.remove(&reference)?;
-        self.clock.cancel(timer.deadline);
-        self.queue.remove(Ready::Fire(reference));
-        if let Target::Process(process) = timer.target {
-            if let Some(entry) = self.living(process) {
-                entry.timers.remove(&reference);
-            }
-        }
-        Some(timer)
-    }
-
-    fn left(&self, due: Micros) -> Micros {
-        due.saturating_sub(self.clock.now())
     }
 }

@@ -362,27 +362,6 @@ impl Simulation {
         }
     }
 
-    pub(super) fn fire(&mut self, reference: RefId) {
-        let Some(timer) = self.drop_timer(reference) else {
-            return;
-        };
-        let receiver = self.receiver(timer.target);
-        self.touch(Thing::Timer(reference), true);
-        if let Target::Name(node, name) = timer.target {
-            self.touch(Thing::Name(node, name), false);
-        }
-        if let Some(process) = receiver {
-            self.touch(Thing::Life(process), false);
-        }
-        match receiver.filter(|&process| self.alive(process)) {
-            Some(process) => {
-                self.event(Some(process), Kind::Fire, reference.0, timer.id.0);
-                self.drop_in(process, Item::Parked(timer.id));
-            }
-            None => self.event(None, Kind::Fire, reference.0, timer.id.0),
-        }
-    }
-
     pub(super) fn deliver(&mut self, from: ProcessId, id: MessageId, content: Content) {
         if matches!(content, Content::Exit { link: true, .. } | Content::Down { .. }) {
             // The VM, too, forgets a process before it tells anybody of its end.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::family::Family;
 use super::queue::Queue;
-use super::{Alias, Ready, Simulation, Timer, UPCOMING};
+use super::timers::Timer;
+use super::{Alias, Ready, Simulation, UPCOMING};
 use crate::choices::Decision;
 use crate::clock::Micros;
 use crate::ids::{ProcessId, RefId};
