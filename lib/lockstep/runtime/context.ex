@@ -4,7 +4,6 @@ defmodule Lockstep.Runtime.Context do
 
   @key :"$lockstep"
   @random :"$lockstep_random"
-  @exsss {__MODULE__, :exsss}
 
   @enforce_keys [:session, :id, :pid, :node, :node_number, :store, :tally, :warden, :scheduler, :record?]
   defstruct @enforce_keys ++ [service?: false, stacks: [], explored?: false]
@@ -47,33 +46,20 @@ defmodule Lockstep.Runtime.Context do
   @spec inside?() :: boolean()
   def inside?, do: :erlang.get(@key) != :undefined
 
-  @doc "A process dictionary as the program sees it: without our keys, and the state for `:rand` that we gave it."
+  @doc "A process dictionary as the program sees it: without our keys."
   @spec visible([{term(), term()}]) :: [{term(), term()}]
-  def visible(dictionary) do
-    given = List.keyfind(dictionary, @random, 0, {@random, nil}) |> elem(1)
-    Enum.reject(dictionary, fn {key, value} -> own_key?(key) or (key == :rand_seed and value == given) end)
-  end
+  def visible(dictionary), do: Enum.reject(dictionary, fn {key, _value} -> own_key?(key) end)
 
-  @doc "Gives the caller the state for `:rand` that it begins with, of the algorithm `:exsss`."
+  @doc "Keeps the numbers of which the caller's state for `:rand` is made, should it need one."
   @spec seed(nonempty_improper_list(pos_integer(), pos_integer())) :: :ok
   def seed(numbers) do
-    :erlang.put(@random, :rand.seed({exsss(), numbers}))
+    :erlang.put(@random, numbers)
     :ok
   end
 
-  # It takes longer to make than all the rest of a process's start, and is always the same.
-  defp exsss do
-    case :persistent_term.get(@exsss, nil) do
-      nil -> find_exsss()
-      algorithm -> algorithm
-    end
-  end
-
-  defp find_exsss do
-    {algorithm, _numbers} = :rand.seed_s(:exsss, 0)
-    :persistent_term.put(@exsss, algorithm)
-    algorithm
-  end
+  @doc "Takes the numbers that `seed/1` has kept; they are there once."
+  @spec take_seed() :: nonempty_improper_list(pos_integer(), pos_integer()) | :undefined
+  def take_seed, do: :erlang.erase(@random)
 
   defp own_key?(key) when is_atom(key), do: match?("$lockstep" <> _, Atom.to_string(key))
   defp own_key?(_key), do: false

@@ -2,10 +2,16 @@ defmodule Lockstep.Runtime.Random do
   @moduledoc false
   # Where programs take randomness from the VM, they get it from the run's seed.
   #
-  # Most of `:rand` needs nothing: every process of a run starts with a seeded state in its dictionary.
+  # A process that has not seeded `:rand` is given a state when it first needs one, as on the VM, but of the run's numbers.
 
   alias Lockstep.Native
   alias Lockstep.Runtime.Context
+
+  @state :rand_seed
+  @exsss {__MODULE__, :exsss}
+
+  # The functions of `:rand` that go on from the state of the process.
+  @continuing [bytes: 1, jump: 0, normal: 0, normal: 2, uniform: 0, uniform: 1, uniform_real: 0]
 
   @doc "`:rand.seed/1`: an algorithm alone means a seed of the VM's choosing."
   @spec seed(:rand.builtin_alg() | :default | :rand.state() | :rand.export_state()) :: :rand.state()
@@ -60,6 +66,39 @@ defmodule Lockstep.Runtime.Random do
       nil -> :crypto.rand_seed_s()
       ctx -> :rand.seed_s(:exsss, draw(ctx))
     end
+  end
+
+  for {name, arity} <- @continuing do
+    args = Macro.generate_arguments(arity, __MODULE__)
+
+    @doc "`:rand.#{name}/#{arity}`."
+    def unquote(name)(unquote_splicing(args)) do
+      if :erlang.get(@state) == :undefined, do: begin(Context.get())
+      :rand.unquote(name)(unquote_splicing(args))
+    end
+  end
+
+  defp begin(nil), do: :ok
+
+  defp begin(ctx) do
+    case Context.take_seed() do
+      :undefined -> :rand.seed({exsss(), Native.rand_state(ctx.session)})
+      numbers -> :rand.seed({exsss(), numbers})
+    end
+  end
+
+  # It takes longer to make than all the rest of a state, and is always the same.
+  defp exsss do
+    case :persistent_term.get(@exsss, nil) do
+      nil -> find_exsss()
+      algorithm -> algorithm
+    end
+  end
+
+  defp find_exsss do
+    {algorithm, _numbers} = :rand.seed_s(:exsss, 0)
+    :persistent_term.put(@exsss, algorithm)
+    algorithm
   end
 
   defp below(ctx, range) do

@@ -100,6 +100,7 @@ defmodule Lockstep.Instrument.NativesTest do
     {Inspect.Opts, [:persistent_term], "set in a function that is an escape"},
     {Kernel, [:erlang, :maps, Kernel.LexicalTracker, :elixir_interpolation, :elixir_locals, :elixir_module],
      "in functions that are redirected, or in macros"},
+    {Kernel, [Kernel], "in the copies of functions that call a program's own"},
     {KeyError, [:maps], "looks for similar keys, and sorts what it finds"},
     {Map, [:maps, :erlang], "in functions that are copies"},
     {Regex, [:erlang], "asks for the version of the VM, which is one"},

@@ -31,7 +31,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Kernel.SpecialForms,
     Kernel.Typespec,
     Kernel.Utils,
-    List,
     Macro,
     Macro.Env,
     Module,
@@ -108,7 +107,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
        {:escape, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
      ]},
     {IO, :guest, [{:native, ~w(chardata_to_string iodata_empty? iodata_length iodata_to_binary)a}]},
-    {Kernel, :native, []},
+    # They call a program's own `Access`.
+    {Kernel, :native, [{:guest, [get_in: [2], put_in: [3], update_in: [3], get_and_update_in: [3], pop_in: [2]]}]},
     {Logger, :escape,
      [
        {:native, ~w(__should_log__ compare_levels default_formatter disable enable enabled? get_module_level
@@ -116,6 +116,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
      ]},
     # Copies where they go through maps, or through what else the caller gives them.
     {Keyword, :native, [{:guest, ~w(from_keys new)a}]},
+    # It calls the `compare/2` of a program's module.
+    {List, :native, [{:guest, [keysort: [3]]}]},
     {Map, :native,
      [
        {:guest,

@@ -91,7 +91,16 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Clock, :os, [system_time: [0, 1], timestamp: [0], perf_counter: [0, 1]]},
     {R.Clock, :calendar, [{{:universal_time, :universaltime}, [0]}, {{:local_time, :localtime}, [0]}]},
     {R.Unique, :erlang, [make_ref: [0], unique_integer: [0, 1]]},
-    {R.Random, :rand, [seed: [1], seed_s: [1]]},
+    {R.Random, :rand,
+     [
+       seed: [1],
+       seed_s: [1],
+       bytes: [1],
+       jump: [0],
+       normal: [0, 2],
+       uniform: [0, 1],
+       uniform_real: [0]
+     ]},
     {R.Random, :crypto, [strong_rand_bytes: [1], rand_uniform: [2], rand_seed: [0], rand_seed_s: [0]]},
     {R.Nodes, :erlang, [node: [0, 1], nodes: [0, 1, 2], is_alive: [0], monitor_node: [2, 3]]},
     {R.Connections, :erlang, [disconnect_node: [1], get_cookie: [0, 1], set_cookie: [1, 2]]},
