@@ -199,9 +199,6 @@ defmodule Lockstep.Native do
   def interleaving(_session), do: err()
   @spec random(session()) :: natural()
   def random(_session), do: err()
-  @doc "What `:rand` makes of a `random/1`, with the algorithm `:exsss`."
-  @spec rand_state(session()) :: nonempty_improper_list(natural(), natural())
-  def rand_state(_session), do: err()
 
   # Questions
 

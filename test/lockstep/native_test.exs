@@ -47,13 +47,6 @@ defmodule Lockstep.NativeTest do
     assert {:go, :ok} = Native.yield(session, 0)
   end
 
-  test "the state for rand is what rand itself makes of the same number" do
-    for seed <- 1..200 do
-      {_algorithm, numbers} = :rand.seed_s(:exsss, Native.random(session(seed: seed)))
-      assert Native.rand_state(session(seed: seed)) == numbers
-    end
-  end
-
   test "a profile is that of a run, and anything else is refused with a reason" do
     session = session(strategy: :profile)
     assert {:go, :ok} = Native.yield(session, 0)

@@ -7,7 +7,7 @@ defmodule Lockstep.Compat.Pg2 do
 
   alias Lockstep.Compat.Pg2.Server
   alias Lockstep.Compat.StandIn
-  alias Lockstep.Runtime.{Call, Nodes}
+  alias Lockstep.Runtime.{Call, Nodes, Random}
 
   @type name :: term()
   @type no_such_group :: {:error, {:no_such_group, name()}}
@@ -66,7 +66,7 @@ defmodule Lockstep.Compat.Pg2 do
   end
 
   defp any(name, []), do: {:error, {:no_process, name}}
-  defp any(_name, members), do: Enum.at(members, :rand.uniform(length(members)) - 1)
+  defp any(_name, members), do: Enum.at(members, Random.uniform(length(members)) - 1)
 
   defp local(members), do: Enum.filter(members, &(Nodes.node(&1) == Nodes.node()))
 

@@ -73,7 +73,6 @@ defmodule Lockstep.Runtime.Base do
     Process.flag(:error_handler, Instrument.Handler)
     Context.put(ctx)
     Turn.wait()
-    Context.seed(Native.rand_state(ctx.session))
     Ending.finish(ctx, run(ctx, body))
   end
 

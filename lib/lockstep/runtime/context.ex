@@ -3,7 +3,6 @@ defmodule Lockstep.Runtime.Context do
   # What a process of a run carries in its dictionary: which run it belongs to and who it is there.
 
   @key :"$lockstep"
-  @random :"$lockstep_random"
 
   @enforce_keys [:session, :id, :pid, :node, :node_number, :store, :tally, :warden, :scheduler, :record?]
   defstruct @enforce_keys ++ [service?: false, stacks: [], explored?: false]
@@ -49,17 +48,6 @@ defmodule Lockstep.Runtime.Context do
   @doc "A process dictionary as the program sees it: without our keys."
   @spec visible([{term(), term()}]) :: [{term(), term()}]
   def visible(dictionary), do: Enum.reject(dictionary, fn {key, _value} -> own_key?(key) end)
-
-  @doc "Keeps the numbers of which the caller's state for `:rand` is made, should it need one."
-  @spec seed(nonempty_improper_list(pos_integer(), pos_integer())) :: :ok
-  def seed(numbers) do
-    :erlang.put(@random, numbers)
-    :ok
-  end
-
-  @doc "Takes the numbers that `seed/1` has kept; they are there once."
-  @spec take_seed() :: nonempty_improper_list(pos_integer(), pos_integer()) | :undefined
-  def take_seed, do: :erlang.erase(@random)
 
   defp own_key?(key) when is_atom(key), do: match?("$lockstep" <> _, Atom.to_string(key))
   defp own_key?(_key), do: false

@@ -73,8 +73,6 @@ defmodule Lockstep.Runtime.Onlooker do
     Process.flag(:error_handler, Instrument.Handler)
     Process.put(@looking, true)
     Context.put(ctx)
-    # Not from the run's own randomness: what others draw must not depend on being looked at.
-    Context.seed([1 | 1])
     Turn.wait()
     look(ctx, [], 0)
   end

@@ -8,7 +8,6 @@ defmodule Lockstep.Runtime.Random do
   alias Lockstep.Runtime.Context
 
   @state :rand_seed
-  @exsss {__MODULE__, :exsss}
 
   # The functions of `:rand` that go on from the state of the process.
   @continuing [bytes: 1, jump: 0, normal: 0, normal: 2, uniform: 0, uniform: 1, uniform_real: 0]
@@ -79,26 +78,15 @@ defmodule Lockstep.Runtime.Random do
   end
 
   defp begin(nil), do: :ok
+  defp begin(ctx), do: :rand.seed(:exsss, draw(ctx))
 
-  defp begin(ctx) do
-    case Context.take_seed() do
-      :undefined -> :rand.seed({exsss(), Native.rand_state(ctx.session)})
-      numbers -> :rand.seed({exsss(), numbers})
+  @doc "`:rand.mwc59_seed/0`: a state of the VM's choosing."
+  @spec mwc59_seed() :: pos_integer()
+  def mwc59_seed do
+    case Context.get() do
+      nil -> :rand.mwc59_seed()
+      ctx -> :rand.mwc59_seed(rem(draw(ctx), 0x400000000000000))
     end
-  end
-
-  # It takes longer to make than all the rest of a state, and is always the same.
-  defp exsss do
-    case :persistent_term.get(@exsss, nil) do
-      nil -> find_exsss()
-      algorithm -> algorithm
-    end
-  end
-
-  defp find_exsss do
-    {algorithm, _numbers} = :rand.seed_s(:exsss, 0)
-    :persistent_term.put(@exsss, algorithm)
-    algorithm
   end
 
   defp below(ctx, range) do

@@ -36,6 +36,6 @@ pub use op::{
     AliasMode, AutoConnect, Death, DownReason, ExitClass, Farewell, Grant, Item, Latency, NodeEvent, Notice, Op,
     PartitionMode, Refusal, Request, Scope, Setting, Subscription, SystemReason, Target, Wait,
 };
-pub use rng::{Rng, Stream, exsss};
+pub use rng::{Rng, Stream};
 pub use simulation::{Activity, Config, Load, Misuse, Next, Offer, Offered, Outcome, Simulation};
 pub use trace::{Event, Kind, Place, TRACE_VERSION, Trace};

@@ -59,36 +59,9 @@ impl Rng {
     }
 }
 
-/// The state that OTP's `rand` module begins with for a seed, of its algorithm `exsss`: two numbers of 58 bits, of
-/// which none is 0, made by SplitMix64. There it takes arithmetic of big integers.
-pub fn exsss(seed: u64) -> [u64; 2] {
-    let mut state = seed;
-    [(); 2].map(|()| {
-        loop {
-            let number = split_mix(&mut state) & ((1 << 58) - 1);
-            if number != 0 {
-                return number;
-            }
-        }
-    })
-}
-
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `rand:seed_s(exsss, 42)` of OTP 25; a test of the library compares many more with the OTP it runs on.
-    #[test]
-    fn a_seed_means_what_it_means_to_otp() {
-        assert_eq!(exsss(42), [132_629_853_624_823_445, 67_522_330_609_774_851]);
-    }
 
     #[test]
     fn streams_are_pinned() {

@@ -1,7 +1,7 @@
 //! Everything that is not a step: the start and end of a session, and questions about it.
 
 use lockstep_core::strategy::{Deed, Done, Plan, Profile};
-use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, exsss, trace_file};
+use lockstep_core::{Config, Event, Kind, Outcome, Place, ProcessId, Simulation, trace_file};
 use once_cell::sync::OnceCell;
 use rustler::{
     Atom, Binary, Encoder, Env, LocalPid, NifMap, NifResult, NifTaggedEnum, NifUnitEnum, OwnedBinary, ResourceArc, Term,
@@ -229,10 +229,6 @@ queries! {
     };
     interleaving() => |env, inner| inner.simulation.interleaving();
     random() => |env, inner| inner.simulation.random();
-    rand_state() => |env, inner| {
-        let [first, second] = exsss(inner.simulation.random());
-        second.encode(env).list_prepend(first.encode(env))
-    };
     now() => |env, inner| inner.simulation.now();
     id(pid: [Term<'a>]) => |env, inner| inner.id(pid).map(|process| process.0);
     real_pid(pid: [Term<'a>]) => |env, inner| inner.id(pid).and_then(|process| inner.pids(process).real);

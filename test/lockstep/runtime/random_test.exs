@@ -25,6 +25,7 @@ defmodule Lockstep.Runtime.RandomTest do
     bytes: quote(do: :crypto.strong_rand_bytes(8)),
     rand_uniform: quote(do: apply(:crypto, :rand_uniform, [5, 1_000_000])),
     crypto_seed: quote(do: :rand.uniform_s(1_000_000, :crypto.rand_seed_s()) |> elem(0)),
+    mwc59: quote(do: :rand.mwc59_value32(:rand.mwc59_seed())),
     another: quote(do: Task.await(Task.async(fn -> :rand.uniform(1_000_000) end)))
   ]
 

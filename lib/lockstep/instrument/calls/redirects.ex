@@ -97,6 +97,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
        seed_s: [1],
        bytes: [1],
        jump: [0],
+       mwc59_seed: [0],
        normal: [0, 2],
        uniform: [0, 1],
        uniform_real: [0]
