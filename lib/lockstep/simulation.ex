@@ -77,7 +77,7 @@ defmodule Lockstep.Simulation do
     Process.flag(:trap_exit, true)
     Process.monitor(caller)
     store = :ets.new(:lockstep_store, [:public])
-    :ets.insert(store, [{:escapes, config.escapes}, {:faults, config.faults}])
+    :ets.insert(store, for(key <- [:escapes, :fail_on, :faults], do: {key, config[key]}))
     session = open(settings(config))
     if explorer = explorer(config), do: :ok = Native.explore(session, explorer)
     context = context(session, store, config)

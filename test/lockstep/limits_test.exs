@@ -79,6 +79,30 @@ defmodule Lockstep.LimitsTest do
 
   defp spin(n), do: spin(n + 1)
 
+  test "processes that have ended leave nothing in the run's store" do
+    Runner.run(
+      fn ->
+        Process.group_leader(self(), spawn(&wait/0))
+        for _ <- 1..10, do: ended(spawn_monitor(fn -> exit(:crash) end))
+        before = kept()
+        for _ <- 1..100, do: ended(spawn_monitor(fn -> exit(:crash) end))
+        assert kept() == before
+        # Those that live have their leader there.
+        spawn(&wait/0)
+        assert kept() > before
+      end,
+      seeds: 5
+    )
+  end
+
+  defp wait, do: receive(do: (:never -> :ok))
+  defp ended({_pid, monitor}), do: receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok))
+
+  defp kept do
+    store = Lockstep.Runtime.Context.get().store
+    Lockstep.host(fn -> :ets.info(store, :size) end)
+  end
+
   test "a thousand runs leave no process, no table and no atom behind" do
     run = fn seeds ->
       Runner.run(&busy/0, seeds: seeds)

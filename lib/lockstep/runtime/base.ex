@@ -52,7 +52,7 @@ defmodule Lockstep.Runtime.Base do
   @doc "Forgets what was remembered of process `id`, which ends."
   @spec bury(Context.t(), non_neg_integer()) :: :ok
   def bury(ctx, id) do
-    :ets.delete(ctx.store, {:born, id})
+    for kind <- [:born, :leader, :save_calls], do: :ets.delete(ctx.store, {kind, id})
     :ok
   end
 

@@ -12,7 +12,7 @@ defmodule Lockstep.Runtime.Ending do
   @spec finish(Context.t(), term()) :: :ok
   def finish(ctx, reason) do
     class = class(reason)
-    if class == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
+    if class == :crash, do: keep(ctx, reason)
     :ended = Turn.take(Native.exit(ctx.session, ctx.id, class))
     Turn.note(ctx, fn -> {"exit #{inspect(reason)}", reason} end)
     leave(ctx, reason)
@@ -29,11 +29,16 @@ defmodule Lockstep.Runtime.Ending do
     ctx = Context.get()
     reason = reason(cause)
     if ctx.id == 0, do: send(ctx.warden, {:"$lockstep_main", {:crash, :exit, reason, []}})
-    if class(reason) == :crash, do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
+    if class(reason) == :crash, do: keep(ctx, reason)
     Turn.note(ctx, fn -> {"killed: #{inspect(reason)}", reason} end)
     leave(ctx, reason)
     Process.exit(self(), :kill)
     Process.sleep(:infinity)
+  end
+
+  # For the failure of the run, if a crash is one.
+  defp keep(ctx, reason) do
+    if :crash in :ets.lookup_element(ctx.store, :fail_on, 2), do: :ets.insert(ctx.store, {{:crash, ctx.id}, reason})
   end
 
   defp reason(id) when is_integer(id) do
