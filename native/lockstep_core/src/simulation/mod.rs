@@ -1,5 +1,6 @@
 //! The state machine: one run of a cluster.
 
+mod aliases;
 mod cluster;
 mod config;
 mod connections;
@@ -7,8 +8,10 @@ mod due;
 mod ended;
 mod family;
 mod flow;
+mod links;
 mod mailbox;
 mod misuse;
+mod monitors;
 mod names;
 mod offer;
 mod onlooker;
@@ -25,6 +28,7 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use self::aliases::Alias;
 pub use self::config::Config;
 use self::due::Due;
 use self::ended::JustEnded;
@@ -43,7 +47,7 @@ use crate::connection::Pair;
 use crate::explorer::Explorer;
 use crate::ids::{CONTROL, MessageId, NodeId, ProcessId, RefId, Symbol};
 use crate::network::{ChannelKey, Network, Node};
-use crate::op::{AliasMode, Death, Farewell, Grant, Item, Latency, Op};
+use crate::op::{Death, Farewell, Grant, Latency, Op};
 use crate::process::{Process, State};
 use crate::rng::{Rng, Stream};
 use crate::strategy::Strategy;
@@ -90,31 +94,6 @@ enum Turn {
     Of(ProcessId),
     /// The process has ended; all wait until its real counterpart is gone, and its tables with it.
     Reaping(ProcessId),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Alias {
-    owner: ProcessId,
-    mode: AliasMode,
-    /// The one message that it lets through has arrived, and its owner has not looked yet.
-    used: bool,
-    /// The end of the watched process, which came after that message and counts only if the message does not.
-    missed: Option<Item>,
-}
-
-impl Alias {
-    fn new(owner: ProcessId, mode: AliasMode) -> Self {
-        Alias {
-            owner,
-            mode,
-            used: false,
-            missed: None,
-        }
-    }
-
-    fn ends_with_monitor(self) -> bool {
-        matches!(self.mode, AliasMode::Demonitor | AliasMode::ReplyDemonitor)
-    }
 }
 
 /// One run.

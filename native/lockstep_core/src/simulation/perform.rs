@@ -1,11 +1,12 @@
 //! Carrying out an announced operation, now that its turn has come.
 
+use super::Simulation;
+use super::aliases::Alias;
 use super::connections::Way;
-use super::{Alias, Simulation};
 use crate::causality::Thing;
 use crate::ids::{NodeId, ProcessId, RefId};
-use crate::network::{Content, Network};
-use crate::op::{AliasMode, ExitClass, Grant, Item, Op, Refusal, Request, SystemReason, Target};
+use crate::network::Content;
+use crate::op::{AliasMode, ExitClass, Grant, Op, Refusal, Request, Target};
 use crate::process::{Requested, State};
 use crate::strategy::Object;
 use crate::trace::Kind;
@@ -53,10 +54,7 @@ impl Simulation {
                 alias,
             } => self.monitor(me, target, reference, alias),
             Op::Demonitor(reference) => self.demonitor(me, reference),
-            Op::Alias(reference, mode) => {
-                self.aliases.insert(reference, Alias::new(me, mode));
-                self.told(me, Kind::Alias, reference.0, 0, Grant::Done)
-            }
+            Op::Alias(reference, mode) => self.alias(me, reference, mode),
             Op::Unalias(reference) => self.unalias(me, reference),
             Op::Signal(other, class) => self.signal(me, other, class),
             Op::Exit(class) => {
@@ -299,193 +297,6 @@ impl Simulation {
             self.post(me, other, away, id, Content::Leader { to: other }, true);
         }
         Grant::Parked(id)
-    }
-
-    fn link(&mut self, me: ProcessId, other: ProcessId) -> Grant {
-        self.event(Some(me), Kind::Link, u64::from(other.0), 0);
-        self.touch(Thing::tie(me, other), true);
-        self.touch(Thing::Life(other), false);
-        let (home, away) = (self.home(me), self.home(other));
-        if me != other && home == away && !self.alive(other) {
-            return self.link_too_late(me, other);
-        }
-        if me == other || self.get(me).is_some_and(|process| process.links.contains(&other)) {
-            return Grant::Bool(true);
-        }
-        self.expect(me).links.insert(other);
-        if home == away {
-            self.expect(other).links.insert(me);
-        } else if self.way(home, away) == Way::Closed {
-            self.exit_by_link(other, me, SystemReason::Noconnection);
-        } else {
-            let id = self.next_message();
-            self.post(me, other, away, id, Content::Link { from: me, to: other }, true);
-            self.has_sent(me, away);
-        }
-        Grant::Bool(true)
-    }
-
-    /// On one node the caller learns of it by an exception, unless it traps exits (erlang:link/1). A link that there was
-    /// is as it was: its signal is still to come.
-    fn link_too_late(&mut self, me: ProcessId, other: ProcessId) -> Grant {
-        if self.lingers(me, other) {
-            if self.expect(me).links.insert(other) {
-                self.answer_too_late(other, me, None);
-            }
-        } else if self.expect(me).trap_exit {
-            self.drop_in(me, Item::Exit(other, SystemReason::Noproc));
-        } else {
-            return Grant::Refused(Refusal::Noproc);
-        }
-        Grant::Bool(true)
-    }
-
-    fn unlink(&mut self, me: ProcessId, other: ProcessId) -> Grant {
-        self.event(Some(me), Kind::Unlink, u64::from(other.0), 0);
-        self.touch(Thing::tie(me, other), true);
-        self.touch(Thing::Life(other), false);
-        let linked = self.expect(me).links.remove(&other);
-        let (home, away) = (self.home(me), self.home(other));
-        if !Network::wired(home, away) {
-            if let Some(entry) = self.living(other) {
-                entry.links.remove(&me);
-            }
-        } else if linked {
-            // The caller is rid of it at once. Should the connection be lost first, the other is told of that.
-            let id = self.next_message();
-            self.post(me, other, away, id, Content::Unlink { from: me, to: other }, true);
-            self.has_sent(me, away);
-        }
-        Grant::Bool(true)
-    }
-
-    fn monitor(&mut self, me: ProcessId, target: Target, reference: RefId, alias: Option<AliasMode>) -> Grant {
-        self.event(Some(me), Kind::Monitor, reference.0, 0);
-        if let Some(mode) = alias {
-            self.aliases.insert(reference, Alias::new(me, mode));
-        }
-        let (node, found) = match target {
-            Target::Process(process) => (self.home(process), Some(process).filter(|&process| self.alive(process))),
-            Target::Name(node, name) => {
-                self.touch(Thing::Name(node, name), false);
-                (node, self.network.node(node).names.get(&name).copied())
-            }
-            Target::Alias(_) => return Grant::Done,
-        };
-        if let Some(process) = found.or(target.process()) {
-            self.touch(Thing::Life(process), false);
-        }
-        match found {
-            // A process that watches itself watches nothing; its alias is none either.
-            Some(process) if process == me => {
-                self.aliases.remove(&reference);
-                return Grant::Bool(false);
-            }
-            _ if node != self.home(me) => self.watch_far(me, target, node, reference),
-            Some(process) => self.watch(me, process, reference),
-            None => self.watch_too_late(me, target, reference),
-        }
-        Grant::Done
-    }
-
-    /// To watch somebody on another node is a wish that has to get there.
-    fn watch_far(&mut self, me: ProcessId, target: Target, node: NodeId, reference: RefId) {
-        if self.way(self.home(me), node) == Way::Closed {
-            self.unwatch(me, reference);
-            return self.drop_in(me, Item::Down(reference, SystemReason::Noconnection));
-        }
-        self.expect(me).watching.insert(reference, target);
-        let id = self.next_message();
-        let content = Content::Monitor {
-            reference,
-            from: me,
-            to: target,
-        };
-        self.post_to(me, target, node, id, content, true);
-        self.has_sent(me, node);
-    }
-
-    /// A process that ends takes a moment to be gone. Until then it can be linked, and answers by a signal of its own.
-    /// Whether it is that moment is a choice like a latency.
-    fn lingers(&mut self, me: ProcessId, other: ProcessId) -> bool {
-        let now = self.clock.now();
-        let ends = self.is_ending(other) || self.just_ended.unknown_to(now, me, other);
-        let lingers = ends && self.choices.latency(1) > 0;
-        self.causality.decided(u64::from(lingers));
-        lingers
-    }
-
-    /// That there is nobody to watch is told by a signal, too: until it is there the monitor has not fired.
-    fn watch_too_late(&mut self, me: ProcessId, target: Target, reference: RefId) {
-        // What comes from a process comes after all that it has sent before.
-        let from = if let Target::Process(process) = target {
-            process
-        } else {
-            me
-        };
-        self.expect(me).watching.insert(reference, Target::Process(from));
-        self.answer_too_late(from, me, Some(reference));
-    }
-
-    pub(super) fn watch(&mut self, me: ProcessId, process: ProcessId, reference: RefId) {
-        self.expect(me).watching.insert(reference, Target::Process(process));
-        self.expect(process).watched_by.insert(reference, me);
-    }
-
-    fn demonitor(&mut self, me: ProcessId, reference: RefId) -> Grant {
-        self.end_alias(me, reference);
-        let watched = self.expect(me).watching.get(&reference).copied();
-        self.touch(Thing::Watch(reference), true);
-        if let Some(process) = watched.and_then(Target::process) {
-            self.touch(Thing::Life(process), false);
-        }
-        let found = self.unwatch(me, reference);
-        if let Some(target) = watched {
-            self.has_sent(me, self.home_of(target));
-        }
-        self.told(me, Kind::Demonitor, reference.0, u64::from(found), Grant::Bool(found))
-    }
-
-    /// Ends the alias of a monitor that is taken back, with what has come through it and not been looked at.
-    fn end_alias(&mut self, me: ProcessId, reference: RefId) {
-        let ends = |alias: &Alias| alias.owner == me && alias.ends_with_monitor();
-        if self.aliases.get(&reference).is_some_and(ends) {
-            self.aliases.remove(&reference);
-            let left = self.expect(me).drop_aliased(reference);
-            self.causality.left(me, &left);
-        }
-    }
-
-    /// Takes a monitor back, and the alias that ends with it; whether there was one.
-    pub(super) fn unwatch(&mut self, me: ProcessId, reference: RefId) -> bool {
-        let ends = |alias: &Alias| alias.owner == me && alias.ends_with_monitor() && !alias.used;
-        if self.aliases.get(&reference).is_some_and(ends) {
-            self.aliases.remove(&reference);
-        }
-        let Some(target) = self.expect(me).watching.remove(&reference) else {
-            return false;
-        };
-        if let Target::Process(process) = target {
-            if let Some(entry) = self.living(process) {
-                entry.watched_by.remove(&reference);
-            }
-        }
-        true
-    }
-
-    fn unalias(&mut self, me: ProcessId, reference: RefId) -> Grant {
-        self.touch(Thing::Watch(reference), true);
-        let mine = self.aliases.get(&reference).is_some_and(|alias| alias.owner == me);
-        if mine {
-            let missed = self.aliases.remove(&reference).and_then(|alias| alias.missed);
-            let left = self.expect(me).drop_aliased(reference);
-            self.causality.left(me, &left);
-            if let Some(item) = missed {
-                self.unwatch(me, reference);
-                self.drop_in(me, item);
-            }
-        }
-        self.told(me, Kind::Unalias, reference.0, u64::from(mine), Grant::Bool(mine))
     }
 
     fn signal(&mut self, me: ProcessId, to: ProcessId, class: ExitClass) -> Grant {

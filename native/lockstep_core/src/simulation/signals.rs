@@ -8,7 +8,7 @@ use super::{Ready, Simulation, Turn};
 use crate::causality::Thing;
 use crate::ids::{MAIN, MessageId, NodeId, ProcessId, RefId};
 use crate::network::{Channel, ChannelKey, ChannelState, Content, Network, Packet};
-use crate::op::{AliasMode, Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target};
+use crate::op::{Death, ExitClass, Item, Notice, Op, PartitionMode, SystemReason, Target};
 use crate::process::{Process, State};
 use crate::trace::Kind;
 
@@ -422,7 +422,7 @@ impl Simulation {
         self.answer_from(self.home(from), from, to, monitor);
     }
 
-    fn answer_from(&mut self, node: NodeId, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
+    pub(super) fn answer_from(&mut self, node: NodeId, from: ProcessId, to: ProcessId, monitor: Option<RefId>) {
         let id = self.next_message();
         let key = ChannelKey {
             from,
@@ -431,73 +431,12 @@ impl Simulation {
         self.dispatch(key, (node, self.home(to)), id, Content::TooLate { from, to, monitor });
     }
 
-    /// A process on another node wants to be linked. If its own node has lost the connection meanwhile, this one will.
-    fn deliver_link(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
-        if self.is_unlinking(to, from) {
-            return;
-        }
-        self.touch(Thing::tie(from, to), true);
-        self.touch(Thing::Life(to), false);
-        self.event(Some(to), Kind::Linked, id.0, u64::from(from.0));
-        match self.living(to) {
-            Some(entry) => {
-                entry.links.insert(from);
-            }
-            None => self.answer_too_late(to, from, None),
-        }
-    }
-
-    /// A process on another node has taken its link back.
-    fn deliver_unlink(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
-        self.touch(Thing::tie(from, to), true);
-        self.touch(Thing::Life(to), false);
-        self.event(Some(to), Kind::Unlinked, id.0, u64::from(from.0));
-        if let Some(entry) = self.living(to) {
-            entry.links.remove(&from);
-        }
-    }
-
     /// A process on another node gives one here a group leader.
     fn deliver_leader(&mut self, id: MessageId, from: ProcessId, to: ProcessId) {
         self.touch(Thing::World, true);
         self.event(Some(to), Kind::Led, id.0, u64::from(from.0));
         if let Some(entry) = self.living(to) {
             entry.led = Some(id);
-        }
-    }
-
-    /// Whether a process has taken its link to another back and that does not know it yet: what the other says of links
-    /// meanwhile does not count.
-    fn is_unlinking(&self, from: ProcessId, to: ProcessId) -> bool {
-        let key = ChannelKey {
-            from,
-            to: Target::Process(to),
-        };
-        let channel = self.network.channels.get(&key);
-        let mut packets = channel.into_iter().flat_map(|channel| &channel.packets);
-        packets.any(|packet| matches!(packet.content, Content::Unlink { .. }))
-    }
-
-    /// A process on another node wants to watch one here. It may have taken that back meanwhile.
-    fn deliver_monitor(&mut self, id: MessageId, reference: RefId, from: ProcessId, to: Target) {
-        self.touch(Thing::Watch(reference), false);
-        if !self.watches(from, reference) {
-            return;
-        }
-        self.touch_watched(to);
-        let found = self.receiver(to).filter(|&process| self.get(process).is_some());
-        self.event(found, Kind::Watched, id.0, reference.0);
-        match found {
-            Some(process) => self.watch(from, process, reference),
-            None => {
-                // Nobody is there to answer for a name.
-                let nobody = if let Target::Process(process) = to {
-                    process
-                } else {
-                    from
-                };
-                self.answer_from(self.home_of(to), nobody, from, Some(reference));
-            }
         }
     }
 
@@ -576,13 +515,7 @@ impl Simulation {
         }
     }
 
-    fn through_alias(&mut self, reference: RefId) -> Option<ProcessId> {
-        let alias = self.aliases.get_mut(&reference).filter(|alias| !alias.used)?;
-        alias.used = matches!(alias.mode, AliasMode::Reply | AliasMode::ReplyDemonitor);
-        Some(alias.owner)
-    }
-
-    fn deliver_exit(&mut self, from: ProcessId, to: ProcessId, link: bool, class: ExitClass, death: Death) {
+    pub(super) fn deliver_exit(&mut self, from: ProcessId, to: ProcessId, link: bool, class: ExitClass, death: Death) {
         self.touch_exit(from, to, link, class);
         let Some(process) = self.living(to) else { return };
         if link && !process.links.remove(&from) {
@@ -599,31 +532,6 @@ impl Simulation {
         } else if class != ExitClass::Normal || (!link && from == to) {
             self.kill(to, death, class);
         }
-    }
-
-    fn deliver_down(&mut self, to: ProcessId, reference: RefId, item: Item) {
-        self.touch(Thing::Watch(reference), true);
-        self.touch(Thing::Mailbox(to), true);
-        if !self.alive(to) || !self.watches(to, reference) {
-            return;
-        }
-        match self.aliases.get_mut(&reference).filter(|alias| alias.used) {
-            Some(alias) => alias.missed = Some(item),
-            None => {
-                self.unwatch(to, reference);
-                self.drop_in(to, item);
-            }
-        }
-    }
-
-    /// A monitor fires at once, with a reason of the core's own.
-    pub(super) fn down(&mut self, to: ProcessId, reference: RefId, reason: SystemReason) {
-        self.deliver_down(to, reference, Item::Down(reference, reason));
-    }
-
-    /// A link breaks at once, with a reason of the core's own.
-    pub(super) fn exit_by_link(&mut self, from: ProcessId, to: ProcessId, reason: SystemReason) {
-        self.deliver_exit(from, to, true, ExitClass::Crash, Death::System(reason));
     }
 
     fn release_from_queue(&mut self, process: ProcessId) {

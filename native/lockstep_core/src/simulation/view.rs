@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use super::aliases::Alias;
 use super::family::Family;
 use super::queue::Queue;
 use super::timers::Timer;
-use super::{Alias, Ready, Simulation, UPCOMING};
+use super::{Ready, Simulation, UPCOMING};
 use crate::choices::Decision;
 use crate::clock::Micros;
 use crate::ids::{ProcessId, RefId};
