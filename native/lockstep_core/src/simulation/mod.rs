@@ -1,15 +1,19 @@
 //! The state machine: one run of a cluster.
 
 mod aliases;
+mod births;
+mod channels;
 mod cluster;
 mod config;
 mod connections;
 mod due;
 mod ended;
+mod exits;
 mod family;
 mod flow;
 mod links;
 mod mailbox;
+mod messages;
 mod misuse;
 mod monitors;
 mod names;
