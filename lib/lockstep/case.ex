@@ -29,7 +29,8 @@ defmodule Lockstep.Case do
     * the `setup` callbacks are part of each run: every seed starts with a fresh state;
     * `setup_all` runs once, before and outside of all runs; what it starts is outside of control;
     * `assert_receive` and its kin count virtual time;
-    * `start_supervised` and `on_exit` belong to the run; the callbacks are called at the end of a run that passes;
+    * `start_supervised` and `on_exit` belong to the run; the callbacks are called at the end of a run that passes, by the
+      test process itself, after those that are linked to it have got the exit signal `:shutdown`;
     * the test also fails if no run fails, but none has met a condition of `Lockstep.sometimes/2` either;
     * ExUnit's `timeout` counts the wall time of all runs together.
 

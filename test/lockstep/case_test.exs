@@ -126,6 +126,29 @@ defmodule Lockstep.CaseTest do
     assert {%{total: 2, failures: 0}, _output} = run_tests()
   end
 
+  test "what is linked to a test ends with it, before the callbacks and beside what is supervised" do
+    defmodule Linked do
+      use Lockstep.Case
+
+      setup do
+        {:ok, server} = Agent.start_link(fn -> 0 end)
+        ref = Process.monitor(server)
+        on_exit(fn -> assert_receive {:DOWN, ^ref, :process, _, :shutdown} end)
+        {:ok, supervised: start_link_supervised!({Agent, fn -> 0 end})}
+      end
+
+      @tag lockstep: [seeds: 20, fail_on: :crash, check_determinism: true]
+      test "with a worker that asks what is supervised", %{supervised: agent} do
+        spawn_link(fn -> Enum.each(1..1000, fn _ -> Agent.update(agent, &(&1 + 1)) && Process.sleep(1) end) end)
+        Process.sleep(10)
+        assert Agent.get(agent, & &1) >= 0
+        assert Process.get() |> Keyword.keys() |> Enum.reject(&(&1 in [:"$ancestors", :"$initial_call"])) == []
+      end
+    end
+
+    assert {%{total: 1, failures: 0}, _output} = run_tests()
+  end
+
   test "a failure shows the assertion, the seed, the schedule and the line to paste, at the very end" do
     line = __ENV__.line + 5
 

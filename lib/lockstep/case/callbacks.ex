@@ -4,12 +4,14 @@ defmodule Lockstep.Case.Callbacks do
   # they belong to the run: the supervisor is a process of the run, and the callbacks run at its end, in the main
   # process. Outside of a run these are ExUnit's own functions.
 
-  alias Lockstep.Runtime
+  alias Lockstep.{Native, Runtime}
 
   @compile {:no_warn_undefined, [ExUnit.Callbacks]}
 
-  @supervisor {__MODULE__, :supervisor}
-  @callbacks {__MODULE__, :on_exit}
+  # Entries of the process dictionary that the program does not see.
+  @supervisor :"$lockstep_supervisor"
+  @linked :"$lockstep_supervised_links"
+  @callbacks :"$lockstep_on_exit"
 
   @doc "See `ExUnit.Callbacks.on_exit/2`."
   @spec on_exit(term(), (... -> term())) :: :ok
@@ -59,6 +61,7 @@ defmodule Lockstep.Case.Callbacks do
   def start_link_supervised!(child, opts \\ []) do
     pid = start_supervised!(child, opts)
     Runtime.Process.link(pid)
+    if inside?(), do: Process.put(@linked, [pid | Process.get(@linked, [])])
     pid
   end
 
@@ -85,14 +88,33 @@ defmodule Lockstep.Case.Callbacks do
   end
 
   @doc """
-  What ExUnit does after a test: stops the supervisor, then runs the callbacks, the last one first.
+  What ExUnit does after a test: takes what is linked to it along, stops the supervisor, then runs the callbacks, the last
+  one first.
 
   Called at the end of a test that passed. A run that failed is over: nothing of it is left to clean up.
   """
   @spec finish() :: :ok
-  def finish do
-    with pid when pid != nil <- Process.get(@supervisor), do: call(Supervisor, :stop, [pid])
-    Enum.each(Process.get(@callbacks, []), fn {_name, callback} -> callback.() end)
+  def finish, do: finish(Process.get(@supervisor), Process.get(@callbacks, []))
+
+  defp finish(nil, []), do: :ok
+
+  defp finish(supervisor, callbacks) do
+    links() |> List.delete(supervisor) |> Enum.each(&leave/1)
+    if supervisor, do: call(Supervisor, :stop, [supervisor])
+    Enum.each(callbacks, fn {_name, callback} -> callback.() end)
+  end
+
+  # ExUnit's own tests end before their callbacks run. This one goes on, so that it tells those that are linked to it. The
+  # children of the supervisor, which would start them again, end with that.
+  defp leave(pid) do
+    Runtime.Process.unlink(pid)
+    if pid not in Process.get(@linked, []), do: Runtime.Process.exit(pid, :shutdown)
+  end
+
+  defp links do
+    ctx = Runtime.Context.get()
+    {links, _trap_exit, _name, _queued} = Native.info(ctx.session, ctx.pid)
+    Enum.filter(links, &is_pid/1)
   end
 
   defp supervisor do
