@@ -29,8 +29,9 @@ defmodule Lockstep.Case do
     * the `setup` callbacks are part of each run: every seed starts with a fresh state;
     * `setup_all` runs once, before and outside of all runs; what it starts is outside of control;
     * `assert_receive` and its kin count virtual time;
-    * `start_supervised` and `on_exit` belong to the run; the callbacks are called at the end of a run that passes, by the
-      test process itself, after those that are linked to it have got the exit signal `:shutdown`;
+    * `start_supervised` and `on_exit` belong to the run, in case templates and helpers, too; the callbacks are called at
+      the end of a run that passes, by the test process itself, after those that are linked to it have got the exit
+      signal `:shutdown`;
     * the test also fails if no run fails, but none has met a condition of `Lockstep.sometimes/2` either;
     * ExUnit's `timeout` counts the wall time of all runs together.
 
@@ -41,7 +42,6 @@ defmodule Lockstep.Case do
   """
 
   alias Lockstep.Options
-  alias Lockstep.Case.Callbacks
   alias Lockstep.Runner.{Function, Location, Sweep}
   alias Lockstep.Runtime
 
@@ -50,8 +50,6 @@ defmodule Lockstep.Case do
     quote do
       use ExUnit.Case, unquote(opts)
       use Lockstep
-      import ExUnit.Callbacks, only: [setup: 1, setup: 2, setup_all: 1, setup_all: 2]
-      import Lockstep.Case.Callbacks, except: [finish: 0]
       @before_compile Lockstep.Case
     end
   end
@@ -82,7 +80,6 @@ defmodule Lockstep.Case do
       defp __lockstep__(context) do
         context = __ex_unit__(:setup, Lockstep.Case.__enter__(context))
         apply(__MODULE__, context.test, [context])
-        Lockstep.Case.__leave__()
       end
     end
   end
@@ -124,10 +121,6 @@ defmodule Lockstep.Case do
   @spec __enter__(map()) :: map()
   def __enter__(%{test_pid: _outside} = context), do: %{context | test_pid: Runtime.Process.self()}
   def __enter__(context), do: context
-
-  @doc false
-  @spec __leave__() :: :ok
-  def __leave__, do: Callbacks.finish()
 
   defp on?(tag), do: tag not in [nil, false]
 

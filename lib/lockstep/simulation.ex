@@ -5,7 +5,7 @@ defmodule Lockstep.Simulation do
 
   alias Lockstep.{Native, WatchdogError}
   alias Lockstep.Runner.Strategies
-  alias Lockstep.Runtime.{Base, Call, Context, Stack, Tally}
+  alias Lockstep.Runtime.{Base, Call, Callbacks, Context, Stack, Tally}
   alias Lockstep.Simulation.{Outside, Result, Verdict}
 
   @control :nonode@nohost
@@ -159,7 +159,9 @@ defmodule Lockstep.Simulation do
   defp main(fun, nodes) do
     fn ->
       if nodes != [], do: Lockstep.Cluster.start_nodes(nodes)
-      Call.apply(fun, [])
+      result = Call.apply(fun, [])
+      Callbacks.finish()
+      result
     end
   end
 

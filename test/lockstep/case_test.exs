@@ -149,6 +149,39 @@ defmodule Lockstep.CaseTest do
     assert {%{total: 1, failures: 0}, _output} = run_tests()
   end
 
+  test "a case template and helpers of one's own start processes and leave callbacks, too" do
+    defmodule Templated do
+      use Lockstep.Case
+      use SupervisedTemplate
+
+      @tag lockstep: [seeds: 2]
+      test "under control", %{agent: agent} do
+        assert Agent.get(agent, & &1) == [seeds: 2]
+        other = start(5)
+        assert Agent.get(other, & &1) == 5
+        finally(fn -> refute Process.alive?(agent) or Process.alive?(other) end)
+      end
+
+      @tag lockstep: false
+      test "in the run of an ordinary test" do
+        ended = Lockstep.Support.Tally.new(1)
+        run = fn -> start(6) && finally(fn -> Lockstep.Support.Tally.add(ended, 1) end) end
+        Lockstep.Runner.run(run, seeds: 1, strategy: :random)
+        assert Lockstep.Support.Tally.get(ended, 1) == 1
+      end
+
+      @tag lockstep: [seeds: 1]
+      test "not by other processes" do
+        for fun <- [fn -> start(1) end, fn -> finally(fn -> :ok end) end, fn -> stop_supervised(Agent) end] do
+          raises = fn -> assert_raise ArgumentError, ~r"can only be invoked from the test process", fun end
+          raises |> Task.async() |> Task.await()
+        end
+      end
+    end
+
+    assert {%{total: 3, failures: 0}, _output} = run_tests()
+  end
+
   test "a failure shows the assertion, the seed, the schedule and the line to paste, at the very end" do
     line = __ENV__.line + 5
 

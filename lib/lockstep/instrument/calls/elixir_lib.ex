@@ -102,10 +102,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {ExUnit, :escape, [{:native, ~w(plural_rule)a}]},
     # What a failed `assert_receive` prints: the mailbox it shows has to be the virtual one.
     {ExUnit.Assertions, :native, [{:guest, [__timeout__: [5]]}]},
-    {ExUnit.Callbacks, :native,
-     [
-       {:escape, ~w(start_link_supervised! start_supervised start_supervised! stop_supervised stop_supervised!)a}
-     ]},
+    {ExUnit.Callbacks, :native, []},
     {IO, :guest, [{:native, ~w(chardata_to_string iodata_empty? iodata_length iodata_to_binary)a}]},
     # They call a program's own `Access`.
     {Kernel, :native, [{:guest, [get_in: [2], put_in: [3], update_in: [3], get_and_update_in: [3], pop_in: [2]]}]},

@@ -152,6 +152,15 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Log.Handlers, :logger, [add_handler: [3], remove_handler: [1], get_handler_ids: [0], get_handler_config: [1]]},
     {R.Log, Logger, [{{:__do_log__, :do_log}, [4]}, bare_log: [2, 3], flush: [0]]},
     {R.Log.Capture, ExUnit.CaptureLog, [capture_log: [1, 2], with_log: [1, 2]]},
+    {R.Callbacks, ExUnit.Callbacks,
+     [
+       on_exit: [1, 2],
+       start_supervised: [1, 2],
+       start_supervised!: [1, 2],
+       start_link_supervised!: [1, 2],
+       stop_supervised: [1],
+       stop_supervised!: [1]
+     ]},
     {R.Assertions, ExUnit.Assertions, [{{:__timeout__, :timeout}, [2]}]},
     {R.Call, :erlang, [apply: [2, 3], make_fun: [3]]},
     {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2], fun_to_list: [1]]},

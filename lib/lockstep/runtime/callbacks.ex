@@ -1,10 +1,12 @@
-defmodule Lockstep.Case.Callbacks do
+defmodule Lockstep.Runtime.Callbacks do
   @moduledoc false
-  # `on_exit` and `start_supervised` for tests under control. ExUnit keeps both per test process, on the outside; here
-  # they belong to the run: the supervisor is a process of the run, and the callbacks run at its end, in the main
-  # process. Outside of a run these are ExUnit's own functions.
+  # `on_exit` and `start_supervised` inside of runs, wherever they are called: in a test, a case template, a helper. ExUnit
+  # keeps both per test process, on the outside; here they belong to the run: the supervisor is a process of the run, and
+  # the callbacks run at its end, in the main process. Outside of a run these are ExUnit's own functions.
 
-  alias Lockstep.{Native, Runtime}
+  alias Lockstep.Native
+  alias Lockstep.Runtime.{Call, Context}
+  alias Lockstep.Runtime.Process, as: Controlled
 
   @compile {:no_warn_undefined, [ExUnit.Callbacks]}
 
@@ -16,7 +18,7 @@ defmodule Lockstep.Case.Callbacks do
   @doc "See `ExUnit.Callbacks.on_exit/2`."
   @spec on_exit(term(), (... -> term())) :: :ok
   def on_exit(name_or_ref \\ make_ref(), callback) when is_function(callback, 0) do
-    if inside?() do
+    if inside?("on_exit/2") do
       others = List.keydelete(Process.get(@callbacks, []), name_or_ref, 0)
       Process.put(@callbacks, [{name_or_ref, callback} | others])
       :ok
@@ -29,7 +31,7 @@ defmodule Lockstep.Case.Callbacks do
   @spec start_supervised(Supervisor.child_spec() | {module(), term()} | module(), keyword()) ::
           {:ok, pid()} | {:ok, pid(), term()} | {:error, term()}
   def start_supervised(child, opts \\ []) do
-    if inside?() do
+    if inside?("start_supervised/2") do
       child = call(Supervisor, :child_spec, [child, opts])
 
       case call(Supervisor, :start_child, [supervisor(), child]) do
@@ -60,15 +62,15 @@ defmodule Lockstep.Case.Callbacks do
   @spec start_link_supervised!(Supervisor.child_spec() | {module(), term()} | module(), keyword()) :: pid()
   def start_link_supervised!(child, opts \\ []) do
     pid = start_supervised!(child, opts)
-    Runtime.Process.link(pid)
-    if inside?(), do: Process.put(@linked, [pid | Process.get(@linked, [])])
+    Controlled.link(pid)
+    if Context.inside?(), do: Process.put(@linked, [pid | Process.get(@linked, [])])
     pid
   end
 
   @doc "See `ExUnit.Callbacks.stop_supervised/1`."
   @spec stop_supervised(term()) :: :ok | {:error, :not_found}
   def stop_supervised(id) do
-    if inside?() do
+    if inside?("stop_supervised/1") do
       with :ok <- call(Supervisor, :terminate_child, [supervisor(), id]) do
         # A temporary child is gone with its process.
         call(Supervisor, :delete_child, [supervisor(), id])
@@ -91,7 +93,7 @@ defmodule Lockstep.Case.Callbacks do
   What ExUnit does after a test: takes what is linked to it along, stops the supervisor, then runs the callbacks, the last
   one first.
 
-  Called at the end of a test that passed. A run that failed is over: nothing of it is left to clean up.
+  Called at the end of a run that passed. A run that failed is over: nothing of it is left to clean up.
   """
   @spec finish() :: :ok
   def finish, do: finish(Process.get(@supervisor), Process.get(@callbacks, []))
@@ -107,12 +109,12 @@ defmodule Lockstep.Case.Callbacks do
   # ExUnit's own tests end before their callbacks run. This one goes on, so that it tells those that are linked to it. The
   # children of the supervisor, which would start them again, end with that.
   defp leave(pid) do
-    Runtime.Process.unlink(pid)
-    if pid not in Process.get(@linked, []), do: Runtime.Process.exit(pid, :shutdown)
+    Controlled.unlink(pid)
+    if pid not in Process.get(@linked, []), do: Controlled.exit(pid, :shutdown)
   end
 
   defp links do
-    ctx = Runtime.Context.get()
+    ctx = Context.get()
     {links, _trap_exit, _name, _queued} = Native.info(ctx.session, ctx.pid)
     Enum.filter(links, &is_pid/1)
   end
@@ -127,7 +129,14 @@ defmodule Lockstep.Case.Callbacks do
   end
 
   # This module is not instrumented, so it says itself that these are calls within the run.
-  defp call(module, function, args), do: Runtime.Call.apply(module, function, args)
+  defp call(module, function, args), do: Call.apply(module, function, args)
 
-  defp inside?, do: Runtime.Context.inside?()
+  # Whether the caller is a process of a run, which has to be the main process: only its end is waited for.
+  defp inside?(function) do
+    case Context.get() do
+      nil -> false
+      %{id: 0} -> true
+      _ -> raise ArgumentError, "#{function} can only be invoked from the test process"
+    end
+  end
 end
