@@ -130,23 +130,29 @@ struct Kept {
     era: u64,
 }
 
-/// What is kept of a process.
+/// What is kept of a process, also when it has ended.
 #[derive(Debug, Clone, Copy, Default)]
-struct Actions {
+struct Lasting {
     /// How many events it has had.
     count: u64,
-    /// The hash of the last one.
+    /// Of which era its actions are, and where they are kept in that.
+    era: u64,
+    place: u32,
+    /// Whether it traps exits, or did when it ended.
+    traps: bool,
+}
+
+/// What is kept of a process in an era in which it does something, or something is done to it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Actions {
+    /// The hash of its last event.
     last: u64,
     /// The hash of the last event that may have stopped it.
     stopped: u64,
-    /// Whether it traps exits, or did when it ended.
-    traps: bool,
     mailbox: Mark,
     life: Mark,
     trapping: Mark,
     label: Mark,
-    /// Since when this counts.
-    era: u64,
 }
 
 /// The event that is happening.
@@ -161,6 +167,8 @@ struct Current {
 pub(crate) struct Causality {
     current: Option<Current>,
     touches: Vec<Touch>,
+    /// By number.
+    processes: Vec<Lasting>,
     actions: Vec<Actions>,
     kept: Vec<Kept>,
     /// Where each thing is kept.
@@ -173,8 +181,8 @@ pub(crate) struct Causality {
     ordered: u64,
     /// What every event now comes after, wherever it acts: the last that touched everything, the last jump of the clock.
     base: u64,
-    /// How often that has changed: what is known of a process from before counts no longer.
-    era: u64,
+    /// How often that has changed: what was before counts no longer.
+    eras: u64,
     journal: Option<Box<Journal>>,
 }
 
@@ -195,9 +203,9 @@ impl Causality {
     /// An event of a process begins; the one before it is over.
     pub(crate) fn begin_of(&mut self, process: ProcessId, lineage: Lineage) {
         self.close();
-        let actions = self.actions_of(process);
-        actions.count += 1;
-        let identity = lineage.then(actions.count | EVENT);
+        let lasting = self.lasting(process);
+        lasting.count += 1;
+        let identity = lineage.then(lasting.count | EVENT);
         self.current = Some(Current {
             identity,
             process: Some(process),
@@ -311,12 +319,12 @@ impl Causality {
 
     /// Notes whether a process traps exits.
     pub(crate) fn traps(&mut self, process: ProcessId, on: bool) {
-        self.actions_of(process).traps = on;
+        self.lasting(process).traps = on;
     }
 
     /// Whether a process traps exits, or did when it ended.
     pub(crate) fn trapped(&mut self, process: ProcessId) -> bool {
-        self.actions_of(process).traps
+        self.lasting(process).traps
     }
 
     /// What is decided besides the order of events.
@@ -392,7 +400,8 @@ impl Causality {
     /// From now on everything comes after this.
     fn renew(&mut self, base: u64) {
         self.base = base;
-        self.era += 1;
+        self.eras += 1;
+        self.actions.clear();
         if self.kept.len() > KEPT {
             self.kept.clear();
             self.places.clear();
@@ -419,11 +428,12 @@ impl Causality {
         if place == new {
             self.kept.push(Kept::default());
         }
+        let era = self.era();
         let kept = &mut self.kept[place];
-        if kept.era != self.era || place == new {
+        if kept.era != era {
             *kept = Kept {
                 table,
-                era: self.era,
+                era,
                 ..Kept::default()
             };
         }
@@ -487,20 +497,29 @@ impl Causality {
         }
     }
 
-    fn actions_of(&mut self, process: ProcessId) -> &mut Actions {
+    /// The number of the era, from 1.
+    fn era(&self) -> u64 {
+        self.eras + 1
+    }
+
+    fn lasting(&mut self, process: ProcessId) -> &mut Lasting {
         let index = process.0 as usize;
-        if index >= self.actions.len() {
-            self.actions.resize(index + 1, Actions::default());
+        if index >= self.processes.len() {
+            self.processes.resize(index + 1, Lasting::default());
         }
-        let actions = &mut self.actions[index];
-        if actions.era != self.era {
-            *actions = Actions {
-                count: actions.count,
-                traps: actions.traps,
-                era: self.era,
-                ..Actions::default()
-            };
+        &mut self.processes[index]
+    }
+
+    fn actions_of(&mut self, process: ProcessId) -> &mut Actions {
+        let (era, new) = (self.era(), self.actions.len());
+        let lasting = self.lasting(process);
+        if lasting.era != era {
+            (lasting.era, lasting.place) = (era, new as u32);
         }
-        actions
+        let place = lasting.place as usize;
+        if place == new {
+            self.actions.push(Actions::default());
+        }
+        &mut self.actions[place]
     }
 }
