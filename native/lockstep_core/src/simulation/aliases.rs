@@ -1,7 +1,7 @@
 //! Aliases: references that messages can be sent to.
 //!
-//! What ends one is said by its kind: taking it back, taking its monitor back, or a message that has come through. In the
-//! last case that message and the news of the end that is watched rule each other out.
+//! What ends one is said by its kind: taking it back, taking its monitor back, or a message that has come through. In
+//! the last case that message and the news of the end that is watched rule each other out.
 
 use super::Simulation;
 use crate::causality::Thing;

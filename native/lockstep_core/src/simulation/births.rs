@@ -1,7 +1,7 @@
 //! How processes come to be: at once where they are started, and by a signal where they are asked for on another node.
 //!
-//! A process is there as soon as it is asked for, so that its parent can be told its number; on another node it is unborn
-//! until the wish has arrived.
+//! A process is there as soon as it is asked for, so that its parent can be told its number; on another node it is
+//! unborn until the wish has arrived.
 
 use super::Simulation;
 use super::aliases::Alias;

@@ -1,7 +1,7 @@
 //! Channels: what is under way from a process to an address, in the order it was sent.
 //!
-//! Only the first packet of a channel can arrive. It waits for its time, for a cut to heal, for a connection, or for its
-//! receiver's node to go on; then its delivery is an event like any other.
+//! Only the first packet of a channel can arrive. It waits for its time, for a cut to heal, for a connection, or for
+//! its receiver's node to go on; then its delivery is an event like any other.
 
 use std::collections::{BTreeSet, VecDeque};
 

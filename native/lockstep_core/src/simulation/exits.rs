@@ -1,6 +1,6 @@
 //! Exit signals, and the ends of processes.
 //!
-//! Before anything else happens, a process that is killed has to be told so and to be gone, and its tables with it. Each of
+//! Before anything else happens, a process that is killed has to be told so and to be gone, with its tables. Each of
 //! those that are to hear of its end gets a signal of its own.
 
 use super::connections::Way;

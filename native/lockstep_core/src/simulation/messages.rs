@@ -1,6 +1,6 @@
 //! Messages: from a process to whoever is reached under an address.
 //!
-//! A name of the sender's own node is looked up when the message is sent, and one of another node when it arrives there.
+//! A name of the sender's own node is looked up when the message is sent, one of another node when it arrives there.
 
 use super::Simulation;
 use super::connections::Way;

@@ -1,6 +1,6 @@
 //! Signals: how they are sent on their way, and what each does when it arrives.
 //!
-//! All that a process tells another is a signal: messages, links, monitors, ends. What is under way is in `channels.rs`.
+//! All that a process tells another is a signal: messages, links, monitors, ends. Those under way: see `channels.rs`.
 
 use super::Simulation;
 use super::connections::Way;
