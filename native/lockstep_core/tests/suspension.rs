@@ -3,7 +3,7 @@
 mod support;
 
 use lockstep_core::{Config, Grant, Kind, MAIN, NodeId, Op, Outcome, Refusal};
-use support::{A, Player, fifo, kill, main_on, p, random, receive, send, spawn, wait};
+use support::{A, Player, fifo, kill, main_on, monitor, p, random, receive, send, spawn, wait};
 
 const HERE: NodeId = NodeId(0);
 
@@ -153,4 +153,82 @@ fn what_was_sent_before_a_look_has_arrived() {
         late += usize::from(place(Kind::ExitSignal) + 1 == looks);
     }
     assert!(late > 0, "the look brings some of them forward");
+}
+
+#[test]
+fn a_suspended_process_takes_no_step_until_it_is_resumed_as_often() {
+    let main = vec![
+        spawn(HERE),
+        suspend(1),
+        suspend(1),
+        wait(50_000),
+        Op::Resume(p(1)),
+        wait(50_000),
+        Op::Resume(p(1)),
+        receive(),
+        receive(),
+    ];
+    // The second message is due while the process is suspended.
+    let player = run(vec![main, vec![send(0), wait(1000), send(0)]]);
+    let answers = player.answers(MAIN);
+    assert_eq!(answers[1..4], [Grant::Bool(true), Grant::Bool(true), Grant::TimedOut]);
+    assert_eq!(answers[4..7], [Grant::Bool(true), Grant::TimedOut, Grant::Bool(true)]);
+    assert_eq!(player.received(MAIN), 2);
+}
+
+#[test]
+fn suspensions_end_with_who_has_made_them() {
+    let main = vec![spawn(HERE), spawn(HERE), wait(50_000)];
+    let player = run(vec![main, vec![wait(1000), send(0)], vec![suspend(1), wait(10_000)]]);
+    assert_eq!(player.received(MAIN), 1);
+    let forever = vec![spawn(HERE), spawn(HERE), wait(50_000), kill(2), receive()];
+    let player = run(vec![forever, vec![wait(1000), send(0)], vec![suspend(1), receive()]]);
+    assert_eq!(player.answers(MAIN)[2], Grant::TimedOut);
+    assert_eq!(player.received(MAIN), 1);
+}
+
+#[test]
+fn what_is_suspended_can_be_killed() {
+    for victim in [vec![], vec![wait(1000), send(0)], vec![receive()]] {
+        let main = vec![
+            spawn(HERE),
+            suspend(1),
+            monitor(1, 7),
+            kill(1),
+            receive(),
+            Op::Resume(p(1)),
+        ];
+        let player = run(vec![main, victim]);
+        assert_eq!(player.received(MAIN), 1);
+        assert_eq!(player.answers(MAIN).last(), Some(&Grant::Ended));
+        assert!(player.answers(MAIN).contains(&Grant::Refused(Refusal::Noproc)));
+    }
+}
+
+#[test]
+fn only_others_of_the_same_node_can_be_suspended_and_once_counts_once() {
+    let once = Op::Suspend {
+        process: p(1),
+        once: true,
+    };
+    let main = vec![
+        spawn(HERE),
+        suspend(0),
+        once.clone(),
+        once,
+        Op::Resume(p(1)),
+        Op::Resume(p(1)),
+    ];
+    let answers = run(vec![main, vec![]]).answers(MAIN);
+    let refused = Grant::Refused(Refusal::Noproc);
+    let expected = [
+        refused.clone(),
+        Grant::Bool(true),
+        Grant::Bool(false),
+        Grant::Bool(true),
+        refused.clone(),
+    ];
+    assert_eq!(answers[1..6], expected);
+    let away = run(vec![main_on(&[A], vec![suspend(1)]), vec![receive()]]);
+    assert!(away.answers(MAIN).contains(&refused));
 }

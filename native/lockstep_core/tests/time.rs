@@ -301,3 +301,27 @@ fn the_cost_of_a_run_does_not_grow_with_what_is_over() {
     };
     assert_eq!(peak(3), peak(300));
 }
+
+#[test]
+fn timers_are_read_and_cancelled() {
+    let player = run(vec![vec![
+        timer(5000, 0, 7),
+        Op::ReadTimer(RefId(7)),
+        wait(2000),
+        Op::CancelTimer(RefId(7)),
+        Op::CancelTimer(RefId(7)),
+        Op::ReadTimer(RefId(7)),
+    ]]);
+    let Grant::Parked(id) = player.answers(MAIN)[0] else {
+        panic!()
+    };
+    let none = Grant::Timer(None);
+    let expected = [
+        Grant::Timer(Some((5000, id))),
+        Grant::TimedOut,
+        Grant::Timer(Some((3000, id))),
+        none.clone(),
+        none,
+    ];
+    assert_eq!(player.answers(MAIN)[1..6], expected);
+}
