@@ -26,6 +26,7 @@ mod queries;
 mod queue;
 mod signals;
 mod suspension;
+mod ticks;
 mod timers;
 mod touching;
 mod view;
