@@ -186,4 +186,18 @@ defmodule Conformance.SendsTest do
       receive(do: ({:DOWN, ^ref, _, _, {:messages, messages}} -> messages -- [:too_late]))
     end)
   end
+
+  test "what is done to a pid that nobody has" do
+    check(fn ->
+      nobody = :erlang.list_to_pid(~c"<0.32767.7000>")
+      ref = Process.monitor(nobody)
+
+      {Process.alive?(nobody), Process.info(nobody), send(nobody, :lost) && Process.send(nobody, :lost, []),
+       Process.exit(nobody, :kill), Process.unlink(nobody), caught(fn -> Process.link(nobody) end),
+       caught(fn -> GenServer.call(nobody, :question) end), GenServer.cast(nobody, :lost),
+       receive(do: ({:DOWN, ^ref, :process, ^nobody, reason} -> reason)), Process.demonitor(ref),
+       caught(fn -> Process.register(nobody, :nobody) end), caught(fn -> Agent.stop(nobody) end),
+       is_reference(Process.send_after(nobody, :lost, 1)), :timer.send_after(1, nobody, :lost) |> elem(0), flush(5)}
+    end)
+  end
 end

@@ -34,6 +34,27 @@ defmodule Lockstep.HostTest do
     refute Process.alive?(pid)
   end
 
+  test "a process of the host is none of a run, whatever is asked of it" do
+    host = self()
+
+    run(fn ->
+      for fun <- [
+            &Process.alive?/1,
+            &Process.info/1,
+            &Process.info(&1, :links),
+            &Process.link/1,
+            &Process.monitor/1,
+            &Process.exit(&1, :kill),
+            &Process.send_after(&1, :late, 1),
+            &GenServer.call(&1, :question)
+          ] do
+        error = assert_raise ArgumentError, fn -> fun.(host) end
+        assert Exception.message(error) =~ "the process is not one of this run"
+        assert Exception.message(error) =~ "start it in the function that is run"
+      end
+    end)
+  end
+
   test "the watchdog does not count its time" do
     Runner.run(fn -> Lockstep.host(fn -> Process.sleep(300) end) end, seeds: 1, watchdog: 100)
   end

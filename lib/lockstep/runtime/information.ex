@@ -3,7 +3,20 @@ defmodule Lockstep.Runtime.Information do
   # What `process_info` tells: the virtual side of things, without our own bookkeeping.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Base, Context, Escape, Flags, Leader, Mailbox, Monitor, Stack, Turn, WrongArgument}
+
+  alias Lockstep.Runtime.{
+    Base,
+    Context,
+    Escape,
+    Flags,
+    Leader,
+    Mailbox,
+    Monitor,
+    Stack,
+    Stranger,
+    Turn,
+    WrongArgument
+  }
 
   @default_items [
     :registered_name,
@@ -65,9 +78,16 @@ defmodule Lockstep.Runtime.Information do
   @spec look(Context.t(), pid()) :: :ok
   def look(ctx, pid) do
     if Native.node_of(ctx.session, pid) not in [ctx.node, nil], do: :erlang.error(:badarg)
+    known? = Native.id(ctx.session, pid) != nil
+    unless known?, do: refuse_host(pid)
     # No process of the run has never been one.
-    :ok = Turn.take(Native.look(ctx.session, ctx.id, if(Native.id(ctx.session, pid), do: pid)))
+    :ok = Turn.take(Native.look(ctx.session, ctx.id, if(known?, do: pid)))
     Turn.mark(ctx)
+  end
+
+  # To say that it is dead, as other pids are that no process of the run has, would be wrong.
+  defp refuse_host(pid) do
+    unless Stranger.nobody?(pid), do: Turn.take({:error, :foreign})
   end
 
   @doc "`:erlang.process_info/1`."

@@ -5,7 +5,7 @@ defmodule Lockstep.Runtime.Message do
   import Kernel, except: [send: 2]
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Nodes, Services, Stranger, Turn, WrongArgument}
 
   require Turn
 
@@ -82,12 +82,17 @@ defmodule Lockstep.Runtime.Message do
 
   defp announce(ctx, destination, message, send) do
     case send.(ctx.session, ctx.id, target(ctx, destination)) do
-      {:error, :foreign} ->
-        Escape.call(:erlang, :send, [destination, message], nil)
-        :escaped
+      {:error, :foreign} -> to_stranger(ctx, destination, message, send)
+      next -> Turn.take(next)
+    end
+  end
 
-      next ->
-        Turn.take(next)
+  defp to_stranger(ctx, pid, message, send) do
+    if Stranger.nobody?(pid) do
+      Turn.take(send.(ctx.session, ctx.id, Stranger.nobody(ctx.node)))
+    else
+      Escape.call(:erlang, :send, [pid, message], nil)
+      :escaped
     end
   end
 

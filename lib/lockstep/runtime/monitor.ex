@@ -6,7 +6,7 @@ defmodule Lockstep.Runtime.Monitor do
   # alone, which makes it when it takes the message from its mailbox.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Context, Escape, Flow, Identity, Mailbox, Nodes, Services, Stranger, Turn, WrongArgument}
 
   require Turn
 
@@ -56,10 +56,16 @@ defmodule Lockstep.Runtime.Monitor do
     Services.ensure(ctx, item)
     {ref, number} = Identity.new_ref(ctx)
     remember(number, ref, object, tag)
-    watched = Flow.take(ctx, Native.monitor(ctx.session, ctx.id, meant(ctx, item), number, mode))
+    watched = Flow.take(ctx, announce(ctx, meant(ctx, item), number, mode))
     if watched == false, do: :erlang.put(@monitors, Map.delete(remembered(), number))
     Turn.note(ctx, fn -> {"monitor #{inspect(item)}", item} end)
     ref
+  end
+
+  defp announce(ctx, item, number, mode) do
+    with {:error, :foreign} = refused <- Native.monitor(ctx.session, ctx.id, item, number, mode) do
+      if Stranger.nobody?(item), do: announce(ctx, Stranger.nobody(ctx.node), number, mode), else: refused
+    end
   end
 
   defp object(_ctx, :process, pid) when is_pid(pid), do: {:ok, pid}

@@ -38,7 +38,10 @@ defmodule Lockstep.Runtime.Process do
   defp signal(ctx, pid, reason) do
     class = if reason == :kill, do: :kill, else: Ending.class(reason)
 
-    ctx |> sent(Turn.take(Native.signal(ctx.session, ctx.id, pid, class)), reason)
+    case Native.signal(ctx.session, ctx.id, pid, class) do
+      {:error, :foreign} -> Information.look(ctx, pid)
+      next -> sent(ctx, Turn.take(next), reason)
+    end
 
     Turn.note(ctx, fn -> {"exit #{inspect(pid)}, #{inspect(reason)}", {pid, reason}} end)
     # A signal to oneself has taken effect before exit/2 returns.
@@ -59,10 +62,18 @@ defmodule Lockstep.Runtime.Process do
   def link(pid) do
     case Context.get() do
       nil -> :erlang.link(pid)
-      ctx when is_pid(pid) -> linked(ctx, pid, Flow.take(ctx, Native.link(ctx.session, ctx.id, pid)))
+      ctx when is_pid(pid) -> link_with(ctx, pid, Native.link(ctx.session, ctx.id, pid))
       _ -> port_or_wrong(:link, [pid])
     end
   end
+
+  defp link_with(ctx, pid, {:error, :foreign}) do
+    {_links, trap_exit?, _name, _queued} = Native.info(ctx.session, ctx.pid)
+    Information.look(ctx, pid)
+    if trap_exit?, do: Turn.take({:error, :foreign}), else: :erlang.link(pid)
+  end
+
+  defp link_with(ctx, pid, next), do: linked(ctx, pid, Flow.take(ctx, next))
 
   # To the VM itself a virtual pid is that of a dead process: it raises what it has to.
   defp linked(_ctx, pid, {:refused, :noproc}), do: :erlang.link(pid)
@@ -80,13 +91,19 @@ defmodule Lockstep.Runtime.Process do
         :erlang.unlink(pid)
 
       ctx when is_pid(pid) ->
-        Flow.take(ctx, Native.unlink(ctx.session, ctx.id, pid))
-        Turn.note(ctx, fn -> {"unlink #{inspect(pid)}", pid} end)
-        true
+        unlink_from(ctx, pid, Native.unlink(ctx.session, ctx.id, pid))
 
       _ ->
         port_or_wrong(:unlink, [pid])
     end
+  end
+
+  defp unlink_from(ctx, pid, {:error, :foreign}), do: Information.look(ctx, pid) == :ok
+
+  defp unlink_from(ctx, pid, next) do
+    Flow.take(ctx, next)
+    Turn.note(ctx, fn -> {"unlink #{inspect(pid)}", pid} end)
+    true
   end
 
   @doc "`:erlang.is_process_alive/1`."

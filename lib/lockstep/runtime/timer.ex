@@ -3,7 +3,7 @@ defmodule Lockstep.Runtime.Timer do
   # Timers. The core knows when one fires; its message is parked in the run's store under the number the core gave.
 
   alias Lockstep.Native
-  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Nodes, Turn, WrongArgument}
+  alias Lockstep.Runtime.{Clock, Context, Identity, Message, Nodes, Stranger, Turn, WrongArgument}
 
   require Turn
 
@@ -52,10 +52,17 @@ defmodule Lockstep.Runtime.Timer do
     with {:error, cause} <- check(ctx, time, destination, options), do: WrongArgument.fail(function, args, cause)
     {ref, number} = Identity.new_ref(ctx)
     delay = max(due(ctx, time, options) - Native.now(ctx.session), 0)
-    {:parked, id} = Turn.take(Native.start_timer(ctx.session, ctx.id, delay, destination, number))
+    {:parked, id} = Turn.take(announce(ctx, delay, destination, number))
     :ets.insert(ctx.store, {id, to_message.(ref)})
     Turn.note(ctx, fn -> {"#{function} #{time} ms: #{inspect(message)}", {time, message}} end)
     ref
+  end
+
+  defp announce(ctx, delay, destination, number) do
+    with {:error, :foreign} = refused <- Native.start_timer(ctx.session, ctx.id, delay, destination, number) do
+      {nobody, _node} = Stranger.nobody(ctx.node)
+      if Stranger.nobody?(destination), do: announce(ctx, delay, nobody, number), else: refused
+    end
   end
 
   defp check(ctx, time, destination, options) do

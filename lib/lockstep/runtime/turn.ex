@@ -28,7 +28,9 @@ defmodule Lockstep.Runtime.Turn do
   end
 
   def take({:error, :foreign}) do
-    raise ArgumentError, "the process is not one of this run; processes of the host cannot take part in it"
+    raise ArgumentError,
+          "the process is not one of this run; processes of the host cannot take part in it: start it in the function " <>
+            "that is run, or in setup instead of setup_all"
   end
 
   def take({:error, :only_looks}) do
