@@ -338,7 +338,7 @@ fn run(config: &Config, scripts: &[Vec<Op>], strategy: Box<dyn Strategy>) -> (Ve
     }
     let mut scripts: Vec<_> = scripts.iter().map(|script| script.clone().into_iter()).collect();
     let mut to_start = scripts.len() - 1;
-    let mut owner = false;
+    let (mut owner, mut timers) = (false, 0);
     let mut next = simulation.begin().expect("it begins");
     while let Next::Go(me, grant) = next {
         if matches!(grant, Grant::Ended | Grant::Die(_)) {
@@ -359,6 +359,19 @@ fn run(config: &Config, scripts: &[Vec<Op>], strategy: Box<dyn Strategy>) -> (Ve
             }
             Some(script) => script.next().unwrap_or(Op::Exit(ExitClass::Normal)),
             None => Op::Exit(ExitClass::Normal),
+        };
+        // No reference is made twice.
+        let op = match op {
+            Op::StartTimer { after, target, .. } => {
+                timers += 1;
+                let reference = RefId((1 << 32) | timers);
+                Op::StartTimer {
+                    after,
+                    target,
+                    reference,
+                }
+            }
+            op => op,
         };
         // Now and then somebody owns something while others are about to end it.
         if matches!(op, Op::Whereis(_)) {

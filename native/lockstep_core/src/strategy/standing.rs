@@ -234,7 +234,8 @@ impl Standing {
 
     /// An entry counts again.
     pub(super) fn admit(&mut self, slot: u32) {
-        let Some(entry) = self.entries[slot as usize].as_mut().filter(|entry| entry.barred) else {
+        let entry = self.entries.get_mut(slot as usize).and_then(Option::as_mut);
+        let Some(entry) = entry.filter(|entry| entry.barred) else {
             return;
         };
         entry.barred = false;
