@@ -227,7 +227,7 @@ impl Standing {
 
     /// An entry does not count for now.
     pub(super) fn bar(&mut self, slot: u32) {
-        if let Some(entry) = &mut self.entries[slot as usize] {
+        if let Some(Some(entry)) = self.entries.get_mut(slot as usize) {
             entry.barred = true;
         }
     }
@@ -349,5 +349,20 @@ impl Standing {
 
     fn entry(&self, slot: u32) -> Option<&Entry> {
         self.entries.get(slot as usize)?.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever begins anew knows of fewer slots than before, and those who were barred may be gone.
+    #[test]
+    fn a_slot_that_is_gone_is_neither_barred_nor_admitted() {
+        let mut standing = Standing::local_first();
+        standing.bar(2);
+        standing.admit(2);
+        assert_eq!(standing.event(2), None);
+        assert_eq!(standing.highest(), None);
     }
 }
