@@ -94,6 +94,14 @@ defmodule Lockstep.Runtime.Applications do
 
   defp guest(function, args), do: apply(Instrument.guest(:application), function, args)
 
+  @doc """
+  Loads the applications that the VM itself lives on, as far as they are installed.
+
+  A node that would load one by itself would start it, too.
+  """
+  @spec load_of_the_vm() :: :ok
+  def load_of_the_vm, do: Enum.each(@of_the_vm, &:application.load/1)
+
   @doc "Starts the controller of the caller's node and links it to the caller."
   @spec start_controller() :: {:ok, pid()}
   def start_controller do

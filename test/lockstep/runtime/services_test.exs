@@ -174,6 +174,22 @@ defmodule Lockstep.Runtime.ServicesTest do
       end)
     end
 
+    # Whether or not the VM itself had any use for them so far.
+    test "that a VM may live on bring no processes" do
+      run(fn ->
+        assert {:ok, [_ | _]} = Application.ensure_all_started(:sasl)
+        assert {:ok, _} = Application.ensure_all_started(:ssl)
+        for app <- [:sasl, :ssl], do: assert(List.keymember?(Application.started_applications(), app, 0))
+        assert Process.whereis(:sasl_sup) == nil and Process.whereis(:ssl_sup) == nil
+      end)
+    end
+
+    test "are told where OTP is, as by every VM" do
+      flags = [:root, :progname, :home, :no_such_flag]
+      outside = Enum.map(flags, &:init.get_argument/1)
+      run(fn -> assert Enum.map(flags, &:init.get_argument/1) == outside end)
+    end
+
     test "start their own trees on every node, and stop" do
       app =
         {:application, :tree,
