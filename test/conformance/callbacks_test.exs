@@ -76,4 +76,15 @@ defmodule Conformance.CallbacksTest do
       end
     end)
   end
+
+  test "what a function says of itself" do
+    check(fn ->
+      for fun <- [Box.local(1), &Box.me/1, fn -> :here end] do
+        {:erlang.fun_info_mfa(fun), Function.info(fun, :module), Function.info(fun, :name),
+         Function.info(fun, :arity), Function.info(fun)[:env],
+         fun |> :erlang.fun_to_list() |> to_string() |> String.replace(~r/\d/, ""),
+         fun |> inspect() |> String.replace(~r/\d/, "")}
+      end
+    end)
+  end
 end

@@ -46,6 +46,10 @@ defmodule Lockstep.Instrument.Reflection do
   defp original_item({:pid, pid}, _module, _name) when is_pid(pid), do: {:pid, Lockstep.Runtime.Process.self()}
   defp original_item(item, _module, _name), do: item
 
+  @doc "As `:erlang.fun_info_mfa/1`, with the original module and function."
+  @spec fun_info_mfa(function()) :: mfa()
+  def fun_info_mfa(fun), do: fun |> :erlang.fun_info_mfa() |> original()
+
   @doc "As `:erlang.fun_to_list/1`, with the original module and function."
   @spec fun_to_list(function()) :: charlist()
   def fun_to_list(fun) when is_function(fun) do

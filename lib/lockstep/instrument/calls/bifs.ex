@@ -133,7 +133,6 @@ defmodule Lockstep.Instrument.Calls.BIFs do
     convert_time_unit: [3],
     posixtime_to_universaltime: [1],
     universaltime_to_posixtime: [1],
-    fun_info_mfa: [1],
     get_module_info: [1, 2],
     is_builtin: [3],
     match_spec_test: [3],

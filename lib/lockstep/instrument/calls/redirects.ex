@@ -163,7 +163,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
      ]},
     {R.Assertions, ExUnit.Assertions, [{{:__timeout__, :timeout}, [2]}]},
     {R.Call, :erlang, [apply: [2, 3], make_fun: [3]]},
-    {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2], fun_to_list: [1]]},
+    {Reflection, :erlang, [function_exported: [3], fun_info: [1, 2], fun_info_mfa: [1], fun_to_list: [1]]},
     {R.Ets.Ownership, :ets, [new: [2], give_away: [3], setopts: [2], rename: [2]]},
     {R.Ets.Information, :ets, [info: [1, 2], whereis: [1], all: [0], safe_fixtable: [2]]},
     {R.Ets.Compiled, :ets, [match_spec_compile: [1], match_spec_run_r: [3], is_compiled_ms: [1]]},
