@@ -14,4 +14,16 @@ defmodule Lockstep.Runtime.Files do
       true -> apply(Instrument.guest(:filename), :absname, [name])
     end
   end
+
+  for function <- [:absname, :expand] do
+    @doc "`Path.#{function}/1`: the same."
+    @spec unquote(:"path_#{function}")(Path.t()) :: binary()
+    def unquote(:"path_#{function}")(path) do
+      cond do
+        not Context.inside?() -> Path.unquote(function)(path)
+        Path.type(path) == :absolute -> Path.unquote(function)(path, "/")
+        true -> apply(Instrument.guest(Path), unquote(function), [path])
+      end
+    end
+  end
 end

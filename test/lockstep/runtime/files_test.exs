@@ -20,6 +20,14 @@ defmodule Lockstep.Runtime.FilesTest do
     assert escape(fn -> :filename.absname(~c"a") end) == {:file, :get_cwd, 0}
   end
 
+  test "neither does a path that is" do
+    paths = ["/", "/a/../b//c/", "/ä/./b", ~c"/a/", "/a/b/.."]
+    absolute = Enum.map(paths, &{Path.expand(&1), Path.absname(&1)})
+    run(fn -> assert Enum.map(paths, &{Path.expand(&1), Path.absname(&1)}) == absolute end)
+    assert escape(fn -> Path.expand("a") end) == {File, :cwd!, 0}
+    assert escape(fn -> Path.absname("a") end) == {File, :cwd!, 0}
+  end
+
   test "a table on disk that no run can have opened is not open" do
     run(fn -> assert {:dets.info(:none), :dets.info(:none, :size)} == {:undefined, :undefined} end)
   end

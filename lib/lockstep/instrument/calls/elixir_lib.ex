@@ -20,7 +20,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Code.Typespec,
     Date.Range,
     Duration,
-    EEx,
     File.Stat,
     Float,
     IO.ANSI,
@@ -33,7 +32,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Kernel.Utils,
     Macro,
     Macro.Env,
-    Module,
     Protocol,
     Range,
     Record,
@@ -74,6 +72,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     :elixir,
     :elixir_code_server,
     :elixir_compiler,
+    # What `defmodule` in a function calls.
+    :elixir_module,
     ExUnit.OnExitHandler,
     ExUnit.Runner,
     ExUnit.Server
@@ -99,6 +99,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {Time, :native, [{:guest, ~w(utc_now)a}]},
     # To say more about an error it reads the object code of modules.
     {Exception, :guest, [{:native, ~w(blame blame_mfa)a}]},
+    # Templates are compiled before the run, or evaluated, where nothing is under control.
+    {EEx, :native, [{:escape, ~w(compile_file eval_file eval_string)a}]},
     {ExUnit, :escape, [{:native, ~w(plural_rule)a}]},
     # What a failed `assert_receive` prints: the mailbox it shows has to be the virtual one.
     {ExUnit.Assertions, :native, [{:guest, [__timeout__: [5]]}]},
@@ -121,6 +123,7 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
         [:filter, :from_keys, :intersect, :keys, :map, :new, :reject, :split_with, :to_list, :values, merge: [3]]}
      ]},
     {Mix, :escape, [{:native, ~w(env target)a}]},
+    {Module, :native, [{:escape, ~w(create eval_quoted)a}]},
     {Inspect.Opts, :native, [{:escape, [default_inspect_fun: [1]]}]},
     {System, :guest,
      [
@@ -142,16 +145,18 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
       Enum.uniq(@native ++ Enum.filter(application_modules(), &family?/1)) --
         (@escapes ++ Enum.map(@mixed, &elem(&1, 0)))
 
-  @doc "Modules with effects that are not simulated."
+  @doc "Modules with effects that are not simulated: Mix, whose state is the host's, as a whole."
   @spec escapes() :: [module()]
-  def escapes, do: @escapes
+  def escapes, do: @escapes ++ (modules([:mix]) -- [Mix])
 
   @doc "Modules whose functions differ."
   @spec mixed() :: [{module(), atom(), [{atom(), list()}]}]
   def mixed, do: @mixed
 
-  defp application_modules do
-    Enum.flat_map([:elixir, :ex_unit, :logger], fn app ->
+  defp application_modules, do: modules([:elixir, :ex_unit, :logger])
+
+  defp modules(applications) do
+    Enum.flat_map(applications, fn app ->
       _ = :application.load(app)
       {:ok, modules} = :application.get_key(app, :modules)
       modules

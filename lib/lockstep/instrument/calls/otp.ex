@@ -100,6 +100,7 @@ defmodule Lockstep.Instrument.Calls.OTP do
     :gen_udp_socket,
     :group,
     :group_history,
+    :httpc,
     :inet6_sctp,
     :inet6_tcp,
     :inet6_udp,
