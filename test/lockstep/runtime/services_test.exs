@@ -150,6 +150,25 @@ defmodule Lockstep.Runtime.ServicesTest do
     def log(event, config), do: send(config.to, {:logged, event.level, event.msg})
   end
 
+  test "what dbg and binary writes print, and what is read of bytes, is the run's" do
+    sweep = fn -> assert {:failed, _} = Runner.explore(fn -> dbg(1 + 1) == 3 || exit(:wrong) end, seeds: 1) end
+    assert capture_io(sweep) == ""
+
+    run(fn ->
+      assert capture_io(fn -> dbg(1 + 1) end) =~ "1 + 1"
+      assert capture_io(fn -> IO.binwrite(<<?a, 255>>) && IO.binwrite(:stdio, ["b"]) end) == "a\xC3\xBFb"
+      assert capture_io("one\ntwo", fn -> send(self(), {IO.binread(:stdio, :line), IO.binread(:stdio, 2)}) end) == ""
+      assert_received {"one\n", "tw"}
+      {:ok, device} = StringIO.open("in\n")
+
+      assert {:file.read_line(device), :file.read(device, 1), :file.write(device, "out")} ==
+               {{:ok, "in\n"}, :eof, :ok}
+
+      assert :file.write(device, [:no_byte]) == {:error, :badarg}
+      assert StringIO.contents(device) == {"", "out"}
+    end)
+  end
+
   describe "applications" do
     test "have an environment of each node" do
       run(fn ->

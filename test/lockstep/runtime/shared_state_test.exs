@@ -122,6 +122,15 @@ defmodule Lockstep.Runtime.SharedStateTest do
     end)
   end
 
+  test "nothing of the real table that is given away is in the trace" do
+    program = fn ->
+      heir = spawn(fn -> receive do: ({:"ETS-TRANSFER", table, _, :gift} -> :ets.insert(table, {:mine, 1})) end)
+      :ets.give_away(:ets.new(:table, [:public]), heir, :gift)
+    end
+
+    Runner.run(program, seeds: 5, check_determinism: true)
+  end
+
   defp run_many(fun), do: Runner.run(fun, seeds: 300, max_stall: 0)
 
   @tag :tmp_dir

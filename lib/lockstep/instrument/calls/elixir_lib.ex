@@ -30,7 +30,6 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     Kernel.SpecialForms,
     Kernel.Typespec,
     Kernel.Utils,
-    Macro,
     Macro.Env,
     Protocol,
     Range,
@@ -117,6 +116,8 @@ defmodule Lockstep.Instrument.Calls.ElixirLib do
     {Keyword, :native, [{:guest, ~w(from_keys new)a}]},
     # It calls the `compare/2` of a program's module.
     {List, :native, [{:guest, [keysort: [3]]}]},
+    # What `dbg/2` prints belongs to the run.
+    {Macro, :native, [{:guest, ~w(__dbg__ dbg_format_header)a}]},
     {Map, :native,
      [
        {:guest,

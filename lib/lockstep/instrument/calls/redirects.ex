@@ -136,6 +136,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Machine, :inet, [gethostname: [0]]},
     {R.Machine, :net_adm, [localhost: [0]]},
     {R.Files, :filename, [absname: [1]]},
+    {R.Files, :file, [write: [2], read: [2], read_line: [1]]},
     {R.Files, Path, [{{:absname, :path_absname}, [1]}, {{:expand, :path_expand}, [1]}]},
     {R.Log, :logger,
      [

@@ -114,8 +114,8 @@ defmodule Lockstep.Runtime.Ets.Ownership do
 
       ctx ->
         call = {:give_away, [id, pid, data]}
-        table = Operation.run(ctx, id, call, :table, true, &give(ctx, &1, pid, data))
-        tell(ctx, pid, message(ctx, table, data))
+        true = Operation.run(ctx, id, call, :table, true, &give(ctx, &1, pid, data))
+        tell(ctx, pid, :ets.lookup_element(ctx.store, {:gift, ctx.pid}, 3))
         Operation.noted(ctx, call, true)
     end
   end
@@ -125,6 +125,8 @@ defmodule Lockstep.Runtime.Ets.Ownership do
     # Should the giver be killed before it can send the message, it is sent all the same.
     :ets.insert(ctx.store, {{:gift, ctx.pid}, pid, message(ctx, table, data)})
     Table.hand_over(ctx, table, pid)
+    # What is returned here is in the trace, where nothing of the VM's may be, as the real table is.
+    true
   end
 
   defp message(ctx, table, data), do: {:"ETS-TRANSFER", Table.id(table), ctx.pid, data}
