@@ -193,13 +193,17 @@ defmodule Lockstep.Runtime.ServicesTest do
       end)
     end
 
-    # Whether or not the VM itself had any use for them so far.
+    # Whether or not the VM itself had any use for them so far. Later releases of Mix hide what a project does not name.
     test "that a VM may live on bring no processes" do
+      supervisors = [sasl: :sasl_sup, ssl: :ssl_sup, inets: :inets_sup, runtime_tools: :runtime_tools_sup]
+      installed = for {app, _} = entry <- supervisors, :code.lib_dir(app) != {:error, :bad_name}, do: entry
+
       run(fn ->
-        assert {:ok, [_ | _]} = Application.ensure_all_started(:sasl)
-        assert {:ok, _} = Application.ensure_all_started(:ssl)
-        for app <- [:sasl, :ssl], do: assert(List.keymember?(Application.started_applications(), app, 0))
-        assert Process.whereis(:sasl_sup) == nil and Process.whereis(:ssl_sup) == nil
+        for {app, supervisor} <- installed do
+          assert {:ok, [_ | _]} = Application.ensure_all_started(app)
+          assert List.keymember?(Application.started_applications(), app, 0)
+          assert Process.whereis(supervisor) == nil
+        end
       end)
     end
 
