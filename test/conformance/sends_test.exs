@@ -200,4 +200,12 @@ defmodule Conformance.SendsTest do
        is_reference(Process.send_after(nobody, :lost, 1)), :timer.send_after(1, nobody, :lost) |> elem(0), flush(5)}
     end)
   end
+
+  test "a link to a pid that nobody has, of who traps exits" do
+    check(fn ->
+      Process.flag(:trap_exit, true)
+      nobody = :erlang.list_to_pid(~c"<0.32767.7000>")
+      {Process.link(nobody), receive(do: ({:EXIT, ^nobody, reason} -> reason)), Process.info(self(), :links)}
+    end)
+  end
 end

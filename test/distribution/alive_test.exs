@@ -54,6 +54,18 @@ defmodule Distribution.AliveTest do
     end)
   end
 
+  test "R-NA what net_kernel says of itself" do
+    run(fn ->
+      assert alone(fn -> {:net_kernel.get_state(), Node.start(:a) |> elem(0), :net_kernel.get_state()} end) ==
+               {%{started: :no}, :ok, %{started: :dynamic, name: :a, name_type: :static, name_domain: :shortnames}}
+
+      Cluster.start_nodes([:"c@127.0.0.1"])
+
+      assert Cluster.run(:"c@127.0.0.1", &:net_kernel.get_state/0) ==
+               %{started: :static, name: :"c@127.0.0.1", name_type: :static, name_domain: :longnames}
+    end)
+  end
+
   test "R-NA nobody reaches it" do
     run(fn ->
       alone(fn -> :ok end)

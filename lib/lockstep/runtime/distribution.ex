@@ -79,6 +79,24 @@ defmodule Lockstep.Runtime.Distribution do
     Services.pid(ctx, ctx.node, :net_kernel)
   end
 
+  @doc "`:net_kernel.get_state/0`, of OTP 25. The control node was started without a name."
+  @spec get_state() :: map()
+  def get_state do
+    case Context.get() do
+      nil -> apply(:net_kernel, :get_state, [])
+      ctx -> state(ctx, alive?(ctx), :ets.member(ctx.store, {:made_alive, ctx.node}))
+    end
+  end
+
+  defp state(_ctx, false, _made?), do: %{started: :no}
+  defp state(%{node: @control}, true, false), do: %{started: :no}
+
+  defp state(%{node: node}, true, made?) do
+    domain = if String.contains?(Atom.to_string(node), "."), do: :longnames, else: :shortnames
+    started = if made?, do: :dynamic, else: :static
+    %{started: started, name: node, name_type: :static, name_domain: domain}
+  end
+
   @doc "`:net_kernel.stop/0`: for a node that was made alive by `start/2`."
   @spec stop() :: :ok | {:error, :not_allowed | :not_found}
   def stop do

@@ -70,10 +70,17 @@ defmodule Lockstep.Runtime.Process do
   defp link_with(ctx, pid, {:error, :foreign}) do
     {_links, trap_exit?, _name, _queued} = Native.info(ctx.session, ctx.pid)
     Information.look(ctx, pid)
-    if trap_exit?, do: Turn.take({:error, :foreign}), else: :erlang.link(pid)
+    if trap_exit?, do: told(ctx, pid), else: :erlang.link(pid)
   end
 
+
   defp link_with(ctx, pid, next), do: linked(ctx, pid, Flow.take(ctx, next))
+
+  # Who traps exits learns by a signal that there is nobody.
+  defp told(ctx, pid) do
+    Message.send(ctx.pid, {:EXIT, pid, :noproc})
+    true
+  end
 
   # To the VM itself a virtual pid is that of a dead process: it raises what it has to.
   defp linked(_ctx, pid, {:refused, :noproc}), do: :erlang.link(pid)

@@ -105,7 +105,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
     {R.Random, :crypto, [strong_rand_bytes: [1], rand_uniform: [2], rand_seed: [0], rand_seed_s: [0]]},
     {R.Nodes, :erlang, [node: [0, 1], nodes: [0, 1, 2], is_alive: [0], monitor_node: [2, 3]]},
     {R.Connections, :erlang, [disconnect_node: [1], get_cookie: [0, 1], set_cookie: [1, 2]]},
-    {R.Distribution, :net_kernel, [start: [1, 2], stop: [0]]},
+    {R.Distribution, :net_kernel, [get_state: [0], start: [1, 2], stop: [0]]},
     {R.Connections, :net_kernel,
      [
        connect_node: [1],
