@@ -73,7 +73,6 @@ defmodule Lockstep.Runtime.Process do
     if trap_exit?, do: told(ctx, pid), else: :erlang.link(pid)
   end
 
-
   defp link_with(ctx, pid, next), do: linked(ctx, pid, Flow.take(ctx, next))
 
   # Who traps exits learns by a signal that there is nobody.
