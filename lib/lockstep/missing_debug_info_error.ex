@@ -11,6 +11,7 @@ defmodule Lockstep.MissingDebugInfoError do
   def message(%{module: module}) do
     "module #{inspect(module)} has no debug_info, which is needed to run it inside a simulation; compile it with " <>
       "debug_info (in mix.exs: `elixirc_options: [debug_info: true]`, for Erlang `erlc_options: [:debug_info]`), and " <>
-      "if it is defined in a test file call Lockstep.start() in test_helper.exs before the file is compiled"
+      "if it is defined in a test file call Lockstep.start() in test_helper.exs before the file is compiled; one that " <>
+      "the run itself defines cannot be used in it: define it outside"
   end
 end

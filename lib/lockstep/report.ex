@@ -2,7 +2,7 @@ defmodule Lockstep.Report do
   @moduledoc """
   The text of a failed run.
 
-  In this order: the user's own error; the two events whose order decides, where they are known; the story of the run, of
+  In this order: the user's own error, and what it may come of if that can be told; the two events whose order decides, where they are known; the story of the run, of
   which only what led to the failure is shown; who waited for whom, if it hung; what the run has printed; the facts of the
   run in a line; and the one line that replays it. `docs/reading-a-failure.md` explains each of them.
 
@@ -11,7 +11,7 @@ defmodule Lockstep.Report do
   """
 
   alias Lockstep.{DeadlockError, Failure, NondeterminismError}
-  alias Lockstep.Report.{Colour, Deadlock, Facts, Json, Layout, Output, Pair, Story, Time, UserError, Words}
+  alias Lockstep.Report.{Colour, Deadlock, Facts, Hint, Json, Layout, Output, Pair, Story, Time, UserError, Words}
   alias Lockstep.Runner.{Exhaustive, Strategies, Terminal}
 
   @doc """
@@ -30,6 +30,7 @@ defmodule Lockstep.Report do
     [
       "with seed #{failure.seed}:" <> Colour.reset(),
       error(facts, width),
+      Hint.format(facts, width),
       replayed(failure.replayed, width),
       Pair.format(facts, width),
       disagreement(failure.nondeterminism, width),
