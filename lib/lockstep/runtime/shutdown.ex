@@ -29,16 +29,26 @@ defmodule Lockstep.Runtime.Shutdown do
 
   @doc "`:init.stop/0`."
   @spec stop() :: :ok
-  def stop, do: stopped([])
+  def stop, do: stopped(:init, [])
 
   @doc "`:init.stop/1`."
   @spec stop(term()) :: :ok
-  def stop(status), do: stopped([status])
+  def stop(status), do: stopped(:init, [status])
+
+  # In later Elixirs it has the whole VM wait in the end.
+  @doc "`System.stop/0`."
+  @spec stop_system() :: :ok
+  def stop_system, do: stopped(System, [])
+
+  @doc "`System.stop/1`."
+  @spec stop_system(non_neg_integer() | binary()) :: :ok
+  def stop_system(status) when is_integer(status) or is_binary(status), do: stopped(System, [status])
+  def stop_system(wrong), do: System.stop(wrong)
 
   # The caller goes on until its application is stopped, or the node.
-  defp stopped(args) do
+  defp stopped(module, args) do
     case Context.get() do
-      ctx when ctx == nil or ctx.node == @control -> Escape.refuse(:init, :stop, args, nil)
+      ctx when ctx == nil or ctx.node == @control -> Escape.refuse(module, :stop, args, nil)
       ctx -> Native.daemon(ctx.session, Spawning.spawn(&shut_down/0)) && :ok
     end
   end

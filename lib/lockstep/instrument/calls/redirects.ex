@@ -70,6 +70,7 @@ defmodule Lockstep.Instrument.Calls.Redirects do
      ]},
     {R.Shutdown, :erlang, [halt: [0, 1, 2]]},
     {R.Shutdown, :init, [stop: [0, 1]]},
+    {R.Shutdown, System, [{{:stop, :stop_system}, [0, 1]}]},
     {R.Boot, :init, [get_argument: [1], get_arguments: [0], get_plain_arguments: [0], run_on_load_handlers: [0]]},
     {R.Monitor, :erlang, [monitor: [2, 3], demonitor: [1, 2], alias: [0, 1], unalias: [1]]},
     {R.Names, :erlang, [register: [2], unregister: [1], whereis: [1], registered: [0]]},
